@@ -1,0 +1,1 @@
+"""Gridwatch: field inspection for street offices, from the task on the phone to the closed case."""
