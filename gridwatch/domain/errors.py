@@ -1,0 +1,111 @@
+"""Every refusal of the product, as one catalogue: stable code, HTTP status, what happened, what to do.
+
+Clients act on `code` and `facts`; people read `title`, `detail` and `do`. A code is never renamed or reused.
+Texts are templates over the facts, Chinese first, English beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the catalogue. `status` is the HTTP status; the four texts are format strings over the facts."""
+
+    status: int
+    title_zh: str
+    title_en: str
+    do_zh: str
+    do_en: str
+
+
+class Refusal(Exception):
+    """A refusal that the caller can act on. Raised by rules and services, having changed nothing.
+
+    `code` must stand in CATALOGUE; `facts` are JSON values that a client can use; `headers` go out with the answer.
+    """
+
+    def __init__(self, code: str, /, *, headers: dict[str, str] | None = None, **facts: Any) -> None:
+        self.code = code
+        self.entry = CATALOGUE[code]
+        self.facts = facts
+        self.headers = headers or {}
+        super().__init__(f"{code} {facts}" if facts else code)
+
+    def title(self, language: str = "zh") -> str:
+        """The sentence that says what happened, in `zh` or `en`."""
+        return _fill(self.entry.title_en if language == "en" else self.entry.title_zh, self.facts)
+
+    def do(self, language: str = "zh") -> str:
+        """The sentence that says what the reader can do, in `zh` or `en`."""
+        return _fill(self.entry.do_en if language == "en" else self.entry.do_zh, self.facts)
+
+
+class _Blank(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "—"
+
+
+def _fill(text: str, facts: dict[str, Any]) -> str:
+    return text.format_map(_Blank(facts))
+
+
+# fmt: off
+CATALOGUE: dict[str, Entry] = {
+    # --- HTTP itself -------------------------------------------------------------------------------------------
+    "http.bad_request":        Entry(400, "请求无法解析", "The request cannot be read", "请检查请求正文的格式后重试。", "Check the format of the request body and try again."),
+    "http.not_found":          Entry(404, "没有这个地址", "There is nothing at this address", "请检查地址；也可能不在您的管辖范围内。", "Check the address; it may also lie outside your reach."),
+    "http.method_not_allowed": Entry(405, "这个地址不支持该方法", "This address does not take that method", "请按 Allow 列出的方法调用。", "Use one of the methods listed in Allow."),
+    "http.unsupported_media":  Entry(415, "只接受 application/json", "Only application/json is accepted", "请以 JSON 发送。", "Send the body as JSON."),
+    "http.too_large":          Entry(413, "请求正文过大", "The request body is too large", "请缩小后重试。", "Send less at once."),
+    "http.crashed":            Entry(500, "服务器出错，未做任何更改", "The server failed; nothing was changed", "请稍后重试，并把 request_id 告诉管理员。", "Try again later and give the request_id to an administrator."),
+    "http.busy":               Entry(503, "系统繁忙，未做任何更改", "The system is busy; nothing was changed", "请按 Retry-After 稍后重试。", "Try again after the time in Retry-After."),
+    "http.refused":            Entry(400, "请求被拒绝", "The request was refused", "请检查后重试。", "Check the request and try again."),
+    # --- input -------------------------------------------------------------------------------------------------
+    "input.invalid":           Entry(422, "填写的内容有误", "Some fields are not right", "请按 facts.fields 逐项修改。", "Correct the fields named in facts.fields."),
+    "input.cursor":            Entry(422, "翻页标记无效", "The paging cursor is not valid", "请从第一页重新开始。", "Start again from the first page."),
+    # --- sign-in -----------------------------------------------------------------------------------------------
+    "auth.required":           Entry(401, "请先登录", "Please sign in", "请登录后重试；手机上未发送的内容都还在。", "Sign in and try again; what a phone has not sent is still there."),
+    "auth.expired":            Entry(401, "登录已过期", "The sign-in has expired", "请刷新登录，不成再用密码登录；手机上未发送的内容都还在。", "Refresh the sign-in, or sign in again; what a phone has not sent is still there."),
+    "auth.wrong":              Entry(401, "用户名或密码不对", "User name or password is wrong", "请核对后再试；连续五次错误将暂停 15 分钟。", "Check both; after five failures the name pauses for 15 minutes."),
+    "auth.locked":             Entry(429, "尝试次数过多，暂停登录", "Too many tries; sign-in is paused for this name", "请在 {retry_after_s} 秒后再试。已登录的手机不受影响。", "Try again in {retry_after_s} seconds. Phones that are signed in are not affected."),
+    "auth.reused":             Entry(401, "登录凭据被重复使用，已注销此登录", "A used refresh token came back; this sign-in was ended", "请用密码重新登录；未发送的内容都还在。", "Sign in with the password again; unsent work is still there."),
+    "auth.form_expired":       Entry(403, "页面已失效，未做任何更改", "This page is out of date; nothing was changed", "请刷新页面后重试。", "Reload the page and try again."),
+    "auth.forbidden":          Entry(403, "您的岗位不能做这一步", "Your role may not do this", "需要的岗位见 facts.wanted。", "See facts.wanted for the roles that may."),
+    # --- areas, places, people ---------------------------------------------------------------------------------
+    "area.not_found":          Entry(404, "没有这个区域", "There is no such area", "请检查区域代码。", "Check the area code."),
+    "grid.not_found":          Entry(404, "没有这个网格", "There is no such grid", "请检查网格代码。", "Check the grid code."),
+    "department.not_found":    Entry(404, "没有这个部门", "There is no such department", "请检查部门代码。", "Check the department code."),
+    "person.not_found":        Entry(404, "没有这个人员", "There is no such person", "请检查人员编号。", "Check the id of the person."),
+    "device.not_found":        Entry(404, "没有这台设备", "There is no such device", "请检查设备编号。", "Check the id of the device."),
+    # --- calendar ----------------------------------------------------------------------------------------------
+    "calendar.day_outside":    Entry(422, "日期 {day} 不在日历范围内", "The day {day} lies outside the calendar", "请检查日期；日历覆盖 2000 至 2100 年。", "Check the date; the calendar covers 2000 to 2100."),
+    "calendar.notice_invalid": Entry(422, "放假安排无法导入", "The holiday notice cannot be imported", "请按 facts.problems 修改后重新导入。", "Correct what facts.problems names and import again."),
+    # --- entities and tasks ------------------------------------------------------------------------------------
+    "entity.not_found":        Entry(404, "没有这个市场主体", "There is no such entity", "请检查编号。", "Check the id."),
+    "registry.event_reused":   Entry(409, "事件编号 {event_id} 已用于另一内容", "Event id {event_id} was used for other content", "同一事件请原样重发；新的事件请用新编号。", "Resend the same event unchanged, or give a new event a new id."),
+    "task.not_found":          Entry(404, "没有这项任务", "There is no such task", "请检查编号。", "Check the id."),
+    "task.already_routed":     Entry(409, "这项任务已分到网格 {grid}", "This task is already routed to grid {grid}", "如需改派，请先打开任务查看。", "Open the task to reassign it."),
+    "task.wrong_state":        Entry(409, "任务目前是「{state}」，不能这样做", "The task is “{state}”; this cannot be done now", "请刷新任务后再试。", "Refresh the task and try again."),
+    # --- leads -------------------------------------------------------------------------------------------------
+    "lead.not_found":          Entry(404, "没有这条线索", "There is no such lead", "请检查编号。", "Check the id."),
+    "lead.not_your_desk":      Entry(403, "这一步不由您的岗位办理", "This step is not done at your desk", "可办理的岗位见 facts.wanted。", "See facts.wanted for the roles that do it."),
+    "lead.same_person":        Entry(403, "申请人和确认人不能是同一人", "The same person may not ask and confirm", "请由另一位有权人员确认。", "Let another authorised person confirm."),
+    "lead.changed_meanwhile":  Entry(409, "线索已被他人更新（现为第 {version} 版）", "The lead was changed meanwhile (now version {version})", "请刷新后再办；您填写的内容没有丢失。", "Refresh and try again; keep what you typed."),
+    "lead.step_not_allowed":   Entry(409, "线索目前是「{state}」，不能办理「{act}」", "The lead is “{state}”; “{act}” cannot be done now", "目前可办的步骤见 facts.allowed。", "See facts.allowed for what can be done now."),
+    "lead.guard_failed":       Entry(409, "条件不满足：{reason}", "A condition is not met: {reason}", "请先满足 facts.guard 指出的条件。", "Meet the condition that facts.guard names first."),
+    "lead.input_missing":      Entry(422, "缺少必填内容", "Something required is missing", "请补全 facts.missing 所列内容。", "Fill in what facts.missing lists."),
+    "lead.input_invalid":      Entry(422, "填写的内容不合要求：{reason}", "What was entered is not right: {reason}", "请按 facts.fields 修改。", "Correct what facts.fields names."),
+    # --- notices -----------------------------------------------------------------------------------------------
+    "notice.not_found":        Entry(404, "没有这条提醒", "There is no such notice", "请检查编号；提醒只有收件人本人能看。", "Check the id; a notice is seen by its recipient only."),
+    # --- sync --------------------------------------------------------------------------------------------------
+    "sync.batch_too_large":    Entry(413, "一次发送过多", "Too much in one batch", "请减半后分批发送；每批最多 {max_items} 条、{max_bytes} 字节。", "Halve the batch: at most {max_items} items and {max_bytes} bytes."),
+    "sync.undecodable":        Entry(400, "请求正文无法解析", "The body cannot be decoded", "请检查 JSON 与压缩格式；手机请减半重试。", "Check the JSON and the compression; a phone halves the batch."),
+    "sync.schema_too_old":     Entry(409, "应用版本过旧，暂不能下载新数据", "This build is too old to pull", "请升级应用；已填写的内容仍可发送。", "Update the app; what was filled in can still be sent."),
+    "sync.too_many_scopes":    Entry(422, "一次最多 64 个范围", "At most 64 scopes in one request", "请减少 scopes 后重试。", "Name fewer scopes."),
+    # --- load --------------------------------------------------------------------------------------------------
+    "load.refused":            Entry(422, "文件有 {count} 处问题，未写入任何内容", "The file has {count} problems; nothing was written", "请按列出的行、列逐项修改后重新导入。", "Correct the listed rows and columns and load again."),
+}
+# fmt: on
