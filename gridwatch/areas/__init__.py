@@ -1,0 +1,1 @@
+"""Shelf 3: the area tree, departments and the reach of a subtree."""

@@ -1,0 +1,1 @@
+"""Shelf 3: the append-only, hash-chained event log."""

@@ -1,0 +1,126 @@
+"""Write events, chained by hash; verify every chain.
+
+Source: promise P16 (any change, deletion, insertion, swap or truncation made in the database is found, with its position)
+and invariant I1 (every change writes its event in the same transaction).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import insert, select, text
+from sqlalchemy.orm import Session
+
+from gridwatch.audit.models import Event, EventChain
+
+GENESIS = "0" * 64
+SYSTEM_CHAIN = "system"
+_COLUMNS = tuple(Event.__table__.columns.keys())
+
+
+def record(
+    session: Session,
+    *,
+    chain: str | None,
+    act: str,
+    subject: tuple[str, str],
+    actor_id: str,
+    at: datetime,
+    data: dict[str, Any],
+    version: int | None = None,
+) -> None:
+    """Note an event; it is numbered and hashed as one of the last statements before the commit.
+
+    `chain` is the code of the area that it happened in (None: the system's own chain), `subject` is (kind, id), `data` any
+    JSON object, `version` the subject's version after the event, where it has one.
+    """
+    session.info.setdefault("audit.events", []).append(
+        {
+            "chain": chain or SYSTEM_CHAIN, "at": at, "actor_id": actor_id, "act": act, "subject_kind": subject[0],
+            "subject_id": subject[1], "version": version,
+            "data": orjson.dumps(data, option=orjson.OPT_SORT_KEYS).decode(),
+        }
+    )  # fmt: skip
+
+
+def write_events(session: Session) -> None:
+    """The end-of-work step: lock the heads of the chains in sorted order, number and hash the events, move the heads."""
+    events: list[dict[str, Any]] = session.info.pop("audit.events", [])
+    if not events:
+        return
+    connection = session.connection()
+    heads = _lock_heads(connection, sorted({event["chain"] for event in events}))
+    for event in events:
+        length, head = heads[event["chain"]]
+        event["no"], event["previous"] = length + 1, head
+        event["hash"] = event_hash(**event)
+        heads[event["chain"]] = (length + 1, event["hash"])
+    connection.execute(insert(Event), events)
+    connection.execute(
+        text("UPDATE event_chain SET length = :length, head = :head WHERE chain = :chain"),
+        [{"chain": chain, "length": length, "head": head} for chain, (length, head) in sorted(heads.items())],
+    )
+
+
+def _lock_heads(connection: Any, chains: list[str]) -> dict[str, tuple[int, str]]:
+    heads: dict[str, tuple[int, str]] = {}
+    for start in range(0, len(chains), 200):
+        part = chains[start : start + 200]
+        values = ", ".join(f"(:c{i}, 0, '{GENESIS}')" for i in range(len(part)))
+        rows = connection.execute(
+            text(
+                f"INSERT INTO event_chain (chain, length, head) VALUES {values} "  # noqa: S608 - placeholders only
+                "ON CONFLICT (chain) DO UPDATE SET length = event_chain.length RETURNING chain, length, head"
+            ),
+            {f"c{i}": chain for i, chain in enumerate(part)},
+        )
+        heads.update({chain: (length, head) for chain, length, head in rows})
+    return heads
+
+
+def event_hash(
+    *, chain: str, no: int, at: datetime, actor_id: str, act: str, subject_kind: str, subject_id: str, version: int | None,
+    data: str, previous: str, **_: Any,
+) -> str:  # fmt: skip
+    """SHA-256 (hex) over the columns of an event, length-prefixed by JSON so that no two field splits look alike."""
+    moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    fields = [previous, chain, no, moment, actor_id, act, subject_kind, subject_id, version, data]
+    return hashlib.sha256(orjson.dumps(fields)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A place where a chain does not hold: the chain, the number of the event and what is wrong."""
+
+    chain: str
+    no: int
+    problem: str
+
+
+def verify(session: Session) -> Iterator[Break]:
+    """Walk every chain from its beginning; yields a Break for each place that does not hold, nothing when all is well."""
+    ends = {row.chain: (row.length, row.head) for row in session.scalars(select(EventChain))}
+    seen: dict[str, tuple[int, str]] = {}
+    rows = session.scalars(select(Event).order_by(Event.chain, Event.no).execution_options(yield_per=2_000))
+    for row in rows:
+        number, head = seen.get(row.chain, (0, GENESIS))
+        if row.no != number + 1:
+            yield Break(
+                row.chain,
+                number + 1,
+                f"events {number + 1} to {row.no - 1} are missing" if row.no > number else "renumbered",
+            )
+        if row.previous != head:
+            yield Break(row.chain, row.no, "does not follow the event before it")
+        if row.hash != event_hash(**{key: getattr(row, key) for key in _COLUMNS}):
+            yield Break(row.chain, row.no, "was changed after it was written")
+        seen[row.chain] = (row.no, row.hash)
+    for chain in sorted(ends.keys() | seen.keys()):
+        length, head = ends.get(chain, (0, GENESIS))
+        if seen.get(chain, (0, GENESIS)) != (length, head):
+            yield Break(chain, length, f"the head says {length} events, the log ends at {seen.get(chain, (0, ''))[0]}")

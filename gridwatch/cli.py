@@ -1,0 +1,63 @@
+"""The `gridwatch` command: one group, the verbs of every feature."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from gridwatch.config import SettingRefused, Settings
+from gridwatch.db.dialects.spatialite import SpatialiteMissing
+
+# Where each verb lives: looked up when it is used, so that `gridwatch doctor` runs even where a package is missing.
+COMMANDS = {
+    "demo": "gridwatch.jobs.demo:demo",
+    "serve": "gridwatch.jobs.serving:serve",
+    "scheduler": "gridwatch.jobs.serving:scheduler",
+    "tick": "gridwatch.jobs.commands:tick",
+    "migrate": "gridwatch.jobs.commands:migrate",
+    "load": "gridwatch.exchange.commands:load",
+    "doctor": "gridwatch.jobs.doctor:doctor",
+    "verify": "gridwatch.audit.commands:verify",
+    "openapi": "gridwatch.jobs.commands:openapi",
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def gridwatch(ctx: click.Context) -> None:
+    """Gridwatch 网格巡查: tasks to phones, leads to departments, dates that hold.
+
+    Settings come from GRIDWATCH_* variables; docs/operations.md lists them.
+    """
+
+
+def main() -> None:
+    """Entry point: refusals become one sentence and exit code 2, never a traceback."""
+    try:
+        gridwatch.main(standalone_mode=False)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(problem.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except (SettingRefused, SpatialiteMissing) as problem:
+        click.echo(str(problem), err=True)
+        sys.exit(2)
+
+
+def settings() -> Settings:
+    """The settings of this process, for commands."""
+    return Settings.from_environment()

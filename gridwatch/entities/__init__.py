@@ -1,0 +1,1 @@
+"""Shelf 4: market entities and the registry events that change them."""

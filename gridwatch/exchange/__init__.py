@@ -1,0 +1,1 @@
+"""Shelf 7: import of a customer's files."""

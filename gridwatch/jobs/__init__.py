@@ -1,0 +1,1 @@
+"""Shelf 8: the table of jobs, the tick and the scheduler process."""

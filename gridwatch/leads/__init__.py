@@ -1,0 +1,1 @@
+"""Shelf 6: the lead loop: report, triage, push, intervention, feedback, verification, history."""

@@ -1,0 +1,1 @@
+"""Shelf 4: what people are told: written once, kept, delivered."""

@@ -1,0 +1,1 @@
+"""Shelf 3: users, roles, devices, sign-in, grid duties and leave covers."""

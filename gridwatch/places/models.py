@@ -1,0 +1,52 @@
+"""Places: grids with their polygons, and standard addresses."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from geoalchemy2 import Geometry
+from sqlalchemy import Date, Float, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gridwatch.db.base import Base
+from gridwatch.db.feed import Fed
+
+
+class Grid(Fed, Base):
+    """A grid (网格): the patch of one worker inside a community, valid between two days, both included.
+
+    Root of the document kind `grid`.
+    """
+
+    __tablename__ = "grid"
+    code: Mapped[str] = mapped_column(String(20), primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), nullable=False)
+    community_code: Mapped[str] = mapped_column(ForeignKey("area.code"), nullable=False, index=True)
+    area_path: Mapped[str] = mapped_column(String(64), nullable=False)
+    valid_from: Mapped[date | None] = mapped_column(Date)
+    valid_to: Mapped[date | None] = mapped_column(Date)
+    shape: Mapped[Any] = mapped_column(Geometry("MULTIPOLYGON", srid=4326, spatial_index=True), nullable=False)
+
+
+class Address(Fed, Base):
+    """A standard address (标准地址), kept whole; its point is WGS-84 with the radius within which it is true.
+
+    Root of the document kind `address`. `grid_code` is empty where nobody knows the grid.
+    """
+
+    __tablename__ = "address"
+    code: Mapped[str] = mapped_column(String(32), primary_key=True)
+    text: Mapped[str] = mapped_column(String(200), nullable=False)
+    street_code: Mapped[str] = mapped_column(ForeignKey("area.code"), nullable=False)
+    community_code: Mapped[str | None] = mapped_column(ForeignKey("area.code"))
+    area_path: Mapped[str] = mapped_column(String(64), nullable=False)
+    grid_code: Mapped[str | None] = mapped_column(ForeignKey("grid.code"), index=True)
+    road: Mapped[str] = mapped_column(String(60), nullable=False, default="")
+    house_no: Mapped[str] = mapped_column(String(40), nullable=False, default="")
+    building: Mapped[str] = mapped_column(String(100), nullable=False, default="")
+    lon: Mapped[float | None] = mapped_column(Float)
+    lat: Mapped[float | None] = mapped_column(Float)
+    datum: Mapped[str] = mapped_column(String(10), nullable=False, default="WGS84")
+    accuracy_m: Mapped[float | None] = mapped_column(Float)
+    __table_args__ = (Index("ix_address_area", "area_path"),)
