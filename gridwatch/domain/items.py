@@ -25,6 +25,11 @@ def first_check_items(permit_sectors: Collection[str]) -> list[str]:
     return [*FIRST_CHECK, *((WITH_PERMITS,) if permit_sectors else ())]
 
 
+def form_of(items: Iterable[str]) -> str:
+    """The current forms of the items as one text, `RG01@1+RG02@1`: what a visit names as its `item_version`."""
+    return "+".join(CURRENT[code].name for code in items)
+
+
 def named_items(item_version: str | None) -> dict[str, int] | None:
     """Code → version of what a visit says it was filled in on: `RG01@1` or `RG01@1+RG02@1`; {} when it says nothing.
 

@@ -123,19 +123,10 @@ def _extend_handling(
         if new is None:
             continue
         change.ended.append(EndDuty(duty.id, "superseded", "notice_served", at.today))
-        days = at.calendar.count(duty.anchor_on, new.on)
+        # Counted from the day of service: ten work days of RECHECK and two of margin are twelve in one go.
+        days = at.policy.days[ObligationKind.RECHECK] + at.policy.notice_margin_days
         change.opened.append(
-            OpenDuty(
-                duty.kind,
-                duty.k,
-                None,
-                duty.anchor_on,
-                days,
-                new.on,
-                new.provisional,
-                "notice_served",
-                supersedes=duty.id,
-            )
+            OpenDuty(duty.kind, duty.k, None, at.today, days, new.on, new.provisional, "notice_served", supersedes=duty.id)
         )
 
 

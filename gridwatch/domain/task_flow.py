@@ -76,6 +76,7 @@ def after(state: str, act: str) -> str:
 
 # --- visits ----------------------------------------------------------------------------------------------------------
 
+COUNT_AS_ABSENT = frozenset({"closed_door", "not_found"})  # twice with RG01: candidate for XS01, never a lead by itself
 APART = timedelta(hours=1)  # what "at different hours" means at least
 
 

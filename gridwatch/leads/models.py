@@ -131,7 +131,13 @@ class Watch(Base):
     obligation_id: Mapped[str] = mapped_column(ForeignKey("obligation.id"), primary_key=True)
     next_on: Mapped[date] = mapped_column(Date, nullable=False)
     stage: Mapped[str] = mapped_column(String(8), nullable=False)
-    __table_args__ = (Index("ix_watch_next", "next_on", "obligation_id"),)
+    calendar_version: Mapped[int] = mapped_column(
+        Integer, nullable=False
+    )  # the newest calendar that the date was held against
+    __table_args__ = (
+        Index("ix_watch_next", "next_on", "obligation_id"),
+        Index("ix_watch_calendar", "calendar_version", "obligation_id"),
+    )
 
 
 class Ask(Base):

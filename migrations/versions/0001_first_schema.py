@@ -226,7 +226,7 @@ def upgrade() -> None:
         sa.Column("task_id", sa.String(length=36), nullable=True),
         sa.Column("scope", sa.String(length=64), nullable=True),
         sa.Column("scope_token", sa.String(length=80), nullable=True),
-        sa.Column("item_version", sa.String(length=20), nullable=True),
+        sa.Column("item_version", sa.String(length=80), nullable=True),
         sa.Column("captured_at", Instant(), nullable=True),
         sa.Column("corrected_at", Instant(), nullable=True),
         sa.Column("uncertainty_s", sa.Integer(), nullable=True),
@@ -539,6 +539,7 @@ def upgrade() -> None:
         sa.Column("provisional", sa.Boolean(), nullable=False),
         sa.Column("calendar_version", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("duty_rev", sa.Integer(), nullable=False),
         sa.Column("assigned_to", sa.String(length=36), nullable=True),
         sa.Column("not_for", sa.String(length=36), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
@@ -549,6 +550,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["entity_id"], ["entity.id"], name=op.f("fk_task_entity_id")),
         sa.ForeignKeyConstraint(["grid_code"], ["grid.code"], name=op.f("fk_task_grid_code")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task")),
+    )
+    op.create_index(
+        "ix_task_calendar",
+        "task",
+        ["calendar_version", "id"],
+        unique=False,
+        postgresql_where=sa.text("closed_at IS NULL AND kind = 'first_check'"),
+        sqlite_where=sa.text("closed_at IS NULL AND kind = 'first_check'"),
     )
     op.create_index(op.f("ix_task_entity_id"), "task", ["entity_id"], unique=False)
     op.create_index("ix_task_grid_state", "task", ["grid_code", "state"], unique=False)
@@ -662,9 +671,11 @@ def upgrade() -> None:
         sa.Column("obligation_id", sa.String(length=36), nullable=False),
         sa.Column("next_on", sa.Date(), nullable=False),
         sa.Column("stage", sa.String(length=8), nullable=False),
+        sa.Column("calendar_version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["obligation_id"], ["obligation.id"], name=op.f("fk_watch_obligation_id")),
         sa.PrimaryKeyConstraint("obligation_id", name=op.f("pk_watch")),
     )
+    op.create_index("ix_watch_calendar", "watch", ["calendar_version", "obligation_id"], unique=False)
     op.create_index("ix_watch_next", "watch", ["next_on", "obligation_id"], unique=False)
     # The epoch names this database towards phones; a restore raises it.
     op.execute(
@@ -674,6 +685,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_watch_next", table_name="watch")
+    op.drop_index("ix_watch_calendar", table_name="watch")
     op.drop_table("watch")
     op.drop_table("obligation_end")
     op.drop_index(op.f("ix_obligation_lead_id"), table_name="obligation")
@@ -693,6 +705,12 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_task_lead_id"), table_name="task")
     op.drop_index("ix_task_grid_state", table_name="task")
     op.drop_index(op.f("ix_task_entity_id"), table_name="task")
+    op.drop_index(
+        "ix_task_calendar",
+        table_name="task",
+        postgresql_where=sa.text("closed_at IS NULL AND kind = 'first_check'"),
+        sqlite_where=sa.text("closed_at IS NULL AND kind = 'first_check'"),
+    )
     op.drop_table("task")
     op.drop_index(op.f("ix_registry_event_entity_id"), table_name="registry_event")
     op.drop_table("registry_event")

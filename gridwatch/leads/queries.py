@@ -1,0 +1,186 @@
+"""Reading leads: within reach, as facts for the rules, and their timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Select, exists, false, or_, select
+from sqlalchemy.orm import Session
+
+from gridwatch.areas.models import Department
+from gridwatch.audit.models import Event
+from gridwatch.domain.errors import Refusal
+from gridwatch.domain.lead_facts import Asked, Duty, Known, LeadFacts, Unit
+from gridwatch.domain.lead_words import LeadState, UnitState
+from gridwatch.domain.obligations import ObligationKind
+from gridwatch.domain.permits import Actor, Grant, Role, Scope
+from gridwatch.leads.models import Ask, Assignment, Lead, Obligation
+from gridwatch.people.models import RoleGrant, User
+from gridwatch.people.reach import in_area, within
+from gridwatch.tasks.models import Visit
+
+
+def _own(actor: Actor, grant: Grant) -> ColumnElement[bool]:
+    return Lead.reporter_id == actor.id
+
+
+def _grid(actor: Actor, grant: Grant) -> ColumnElement[bool]:
+    mine = Lead.grid_code.in_(actor.grids) if actor.grids else false()
+    return or_(mine, Lead.reporter_id == actor.id)
+
+
+def _department(actor: Actor, grant: Grant) -> ColumnElement[bool]:
+    return exists().where(Assignment.lead_id == Lead.id, Assignment.department_code == grant.department)
+
+
+REACH = {Scope.OWN: _own, Scope.GRID: _grid, Scope.AREA: in_area(Lead.area_path), Scope.DEPARTMENT: _department}
+
+
+def lead_within(session: Session, lead_id: str, actor: Actor, operation: str = "lead.read") -> Lead:
+    """The lead, if it lies within the actor's reach. Raises 404 `lead.not_found` otherwise, whether it exists or not."""
+    lead = session.scalars(within(select(Lead).where(Lead.id == lead_id), actor, operation, REACH)).one_or_none()
+    if lead is None:
+        raise Refusal("lead.not_found")
+    return lead
+
+
+def leads_within(actor: Actor, *, state: str | None = None, category: str | None = None) -> Select[tuple[Lead]]:
+    """The leads that the actor may read, narrowed by state and category."""
+    statement = within(select(Lead), actor, "lead.read", REACH)
+    if state:
+        statement = statement.where(Lead.state == state)
+    if category:
+        statement = statement.where(Lead.category == category)
+    return statement
+
+
+def obligation_of(session: Session, lead: Lead, obligation_id: str) -> Obligation:
+    """One obligation of a lead that is already within reach. Raises 404."""
+    duty = next((duty for duty in lead.obligations if duty.id == obligation_id), None)
+    if duty is None:
+        raise Refusal("lead.not_found")
+    return duty
+
+
+def facts_of(session: Session, lead: Lead) -> LeadFacts:
+    """A lead as the rules see it."""
+    asks = session.scalars(
+        select(Ask).where(Ask.lead_id == lead.id, Ask.state == "open").order_by(Ask.asked_at, Ask.id)
+    )
+    return LeadFacts(
+        id=lead.id, version=lead.rev, state=LeadState(lead.state), category=lead.category, reporter_id=lead.reporter_id,
+        source=lead.source, area_path=lead.area_path, grid_code=lead.grid_code, community_code=lead.community_code,
+        handler_id=lead.handler_id, previous_state=lead.previous_state, level=lead.level, round=lead.round,
+        bounces=lead.bounces, returns=lead.returns, handlings=lead.handlings, flags=frozenset(lead.flags),
+        outcome=lead.outcome, evidence=frozenset(lead.evidence),
+        units=tuple(
+            Unit(one.id, one.department_code, one.role, UnitState(one.state), one.round, one.push_on, one.officer_id,
+                 one.intervened_on, one.suspended_from, one.outcome, tuple(one.copies))
+            for one in lead.assignments
+        ),
+        duties=tuple(
+            Duty(one.id, ObligationKind(one.kind), one.k, one.assignment_id, one.anchor_on, one.due_on, one.provisional,
+                 one.cause, one.end.how if one.end else None)
+            for one in lead.obligations
+        ),
+        asks=tuple(Asked(one.id, one.step, one.assignment_id, one.asked_by, one.inputs) for one in asks),
+    )  # fmt: skip
+
+
+def known_for(session: Session, lead: Lead, inputs: Mapping[str, Any]) -> Known:
+    """What the rules must know about the departments, people and visits that the inputs of a step name."""
+    return Known(
+        departments=_receiving(session, _named_departments(inputs)),
+        officers=_officers(session, lead) if "officer" in inputs else {},
+        handlers=_handlers(session, lead) if "handler" in inputs else frozenset(),
+        visits=_verifications(session, lead) if "visit" in inputs else {},
+    )
+
+
+def _named_departments(inputs: Mapping[str, Any]) -> list[str]:
+    names = [inputs.get("lead_department"), inputs.get("proposed_department")]
+    for key in ("assist_departments", "copies", "departments"):
+        value = inputs.get(key)
+        names += value if isinstance(value, list) else []
+    return [name for name in names if isinstance(name, str)]
+
+
+def _receiving(session: Session, codes: list[str]) -> dict[str, str]:
+    """Which department receives for each code: itself, or the successor of an abolished one (edge case (f))."""
+    if not codes:
+        return {}
+    successors = dict(session.execute(select(Department.code, Department.successor_code)).all())
+    receiving = {}
+    for code in codes:
+        at, seen = code, set()
+        while successors.get(at) and at not in seen:
+            seen.add(at)
+            at = successors[at] or at
+        if at in successors:
+            receiving[code] = at
+    return receiving
+
+
+def _officers(session: Session, lead: Lead) -> dict[str, frozenset[str]]:
+    roles = [Role.CASE_OFFICER.value, Role.DEPARTMENT_LEADER.value, Role.DEPARTMENT_RECEIVER.value]
+    codes = [unit.department_code for unit in lead.assignments]
+    rows = session.execute(
+        select(RoleGrant.department_code, RoleGrant.user_id).where(
+            RoleGrant.role.in_(roles), RoleGrant.department_code.in_(codes)
+        )
+    )
+    found: dict[str, set[str]] = {}
+    for department, user_id in rows:
+        found.setdefault(str(department), set()).add(user_id)
+    return {department: frozenset(people) for department, people in found.items()}
+
+
+def _handlers(session: Session, lead: Lead) -> frozenset[str]:
+    roles = [Role.COMMUNITY_HANDLER.value, Role.COMMUNITY_DISPATCHER.value]
+    rows = session.execute(select(RoleGrant.user_id, RoleGrant.area_path).where(RoleGrant.role.in_(roles)))
+    return frozenset(user_id for user_id, path in rows if path and lead.area_path.startswith(path))
+
+
+def _verifications(session: Session, lead: Lead) -> dict[str, str]:
+    visits = session.scalars(select(Visit).where(Visit.lead_id == lead.id, Visit.effect == "accepted"))
+    return {visit.id: verdict for visit in visits if (verdict := finding_of(visit, "VF01").get("verdict"))}
+
+
+def finding_of(visit: Visit, item: str) -> dict[str, Any]:
+    """What a visit found for one inspection item; {} when it says nothing of it."""
+    findings = visit.findings.get("findings") or []
+    return next((one for one in findings if one.get("item") == item), {})
+
+
+def people_names(session: Session, ids: set[str]) -> dict[str, str]:
+    """Names of people by id."""
+    if not ids:
+        return {}
+    return dict(session.execute(select(User.id, User.name).where(User.id.in_(ids))).all())
+
+
+def department_names(session: Session) -> dict[str, str]:
+    """Names of departments by code."""
+    return dict(session.execute(select(Department.code, Department.name)).all())
+
+
+def sees_reporter(actor: Actor, lead: Lead) -> bool:
+    """Whether this person sees who reported: the reporter, and CD, SD and SO of the place (rulings I9, R32)."""
+    if actor.id == lead.reporter_id:
+        return True
+    desks = (Role.COMMUNITY_DISPATCHER, Role.STREET_DISPATCHER, Role.SUPERVISION_OFFICE)
+    return any(actor.holds(role, area_path=lead.area_path) for role in desks)
+
+
+def timeline(session: Session, lead: Lead) -> list[dict[str, Any]]:
+    """The events of a lead in order: when, who, what, with what was entered and what it changed."""
+    events = session.scalars(
+        select(Event).where(Event.subject_id == lead.id, Event.subject_kind == "lead").order_by(Event.at, Event.no)
+    )
+    return [
+        {"no": event.no, "at": event.at, "act": event.act.removeprefix("lead."), "actor_id": event.actor_id,
+         "version": event.version, **orjson.loads(event.data)}
+        for event in events
+    ]  # fmt: skip

@@ -1,0 +1,224 @@
+"""The reminder scan: everything due and not yet written, exactly once, whoever ticks and however often (promise P7).
+
+A run takes entries of the agenda whose day has come, under a row lock that other runs skip; writes one notice for each
+stage, person and channel, which a unique row keeps single; and moves the entry to its next stage; all in one transaction.
+It costs what is due, not what is open. Sources: rulings R8, R9, R13, R38; domain.md §4c.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, Table, delete, select, tuple_, update
+from sqlalchemy.orm import Session, aliased
+
+from gridwatch.areas.models import Area, Department
+from gridwatch.domain.lead_facts import Moment
+from gridwatch.domain.obligations import DEFAULT_POLICY, ObligationKind, due_for
+from gridwatch.domain.permits import SYSTEM
+from gridwatch.domain.reminders import (
+    MOVED,
+    W0,
+    Owner,
+    Stage,
+    moved_receivers,
+    receivers,
+    sending_window,
+    usual_owner,
+)
+from gridwatch.domain.worktime import WorkCalendar, local_day
+from gridwatch.leads import rolling, wording
+from gridwatch.leads.agenda import OPENS, Entry, Found, due_hour_stages, due_stages
+from gridwatch.leads.clocks import RUNNING
+from gridwatch.leads.models import Assignment, Lead, Obligation, ObligationEnd, Watch
+from gridwatch.leads.receivers import Place, owner_of, people_of
+from gridwatch.notices import service as notices
+
+log = logging.getLogger(__name__)
+
+LATE, SUSPENDED = "late", "suspended"  # why a stage is recorded and not sent: an outage; a result being verified (R6)
+_WATCH: Table = Watch.__table__  # type: ignore[assignment]
+_OLD = aliased(Obligation)  # the row that one supersedes
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one call did. `last` is where the next one goes on; None when nothing more is due."""
+
+    last: tuple[date, str] | None = None
+    did: Counter[str] = field(default_factory=Counter)
+
+
+class Planned(NamedTuple):
+    """One stage of one duty: the row that it comes from, why it is only recorded (or None), and when it may leave."""
+
+    row: Any
+    stage: str
+    skipped: str | None
+    send_after: datetime
+
+
+def write_due(
+    session: Session, *, now: datetime, calendar: WorkCalendar, limit: int = 500, after: tuple[date, str] | None = None
+) -> Batch:
+    """Write the reminders that are due at `now`: of at most `limit` duties, those behind `after`. Call until `last` is None.
+
+    `did` counts: duties (taken up), written (notices that may leave), recorded (skipped stages), windows (feedback windows
+    made), unheard (stages for which nobody was found). The caller commits each batch.
+    """
+    today = local_day(now)
+    rows = session.execute(_due_entries(today, after, limit)).all()
+    at = Moment(SYSTEM, now, today, calendar, DEFAULT_POLICY)
+    windows = [row for row in rows if row.kind == ObligationKind.FEEDBACK.value]
+    dues = rolling.dues_of(session, {row.assignment_id for row in windows})
+    rolled = rolling.roll(session, _running(windows), dues, at)
+    # A window at which somebody is at work just now keeps its entry: the next tick makes what follows it.
+    ready = [row for row in rows if not (row.stage == OPENS and row.lead_id in rolled.busy)]
+    found = {row.id: _found(row, dues, at) for row in ready}
+    batch = Batch(last=(rows[-1].next_on, rows[-1].id) if len(rows) == limit else None)
+    batch.did.update(duties=len(ready), windows=rolled.made)
+    batch.did.update(_write(session, _plan(ready, found, at), at))
+    _move(session, {row.id: found[row.id] for row in ready if found[row.id].follows != (row.next_on, row.stage)})
+    return batch
+
+
+def ended(session: Session, abouts: Collection[str]) -> set[str]:
+    """Those of the given obligations that have ended; what is not an obligation never has."""
+    return set(session.scalars(select(ObligationEnd.obligation_id).where(ObligationEnd.obligation_id.in_(abouts))))
+
+
+def _due_entries(today: date, after: tuple[date, str] | None, limit: int) -> Select[Any]:
+    statement = (
+        select(
+            Watch.next_on, Watch.stage, Obligation.id, Obligation.kind, Obligation.k, Obligation.due_on, Obligation.due_at,
+            Obligation.provisional, Obligation.created_at, Obligation.lead_id, Obligation.assignment_id, Obligation.round,
+            _OLD.due_on.label("old_due_on"),
+            Lead.no, Lead.title, Lead.area_path, Lead.state, Lead.reporter_id, Lead.handler_id, Lead.returns,
+            Assignment.department_code, Assignment.officer_id, Assignment.push_on, Assignment.suspended_from,
+            Assignment.state.label("unit_state"), Department.name.label("department"), Area.name.label("community"),
+        )
+        .join(Obligation, Obligation.id == Watch.obligation_id)
+        .join(Lead, Lead.id == Obligation.lead_id)
+        .outerjoin(_OLD, _OLD.id == Obligation.supersedes)
+        .outerjoin(Assignment, Assignment.id == Obligation.assignment_id)
+        .outerjoin(Department, Department.code == Assignment.department_code)
+        .outerjoin(Area, Area.code == Lead.community_code)
+        .where(Watch.next_on <= today)
+        .order_by(Watch.next_on, Watch.obligation_id)
+        .limit(limit)
+        .with_for_update(of=Watch, skip_locked=True)
+    )  # fmt: skip
+    return statement if after is None else statement.where(tuple_(Watch.next_on, Watch.obligation_id) > after)
+
+
+def _running(windows: Iterable[Any]) -> list[rolling.Running]:
+    running = (row for row in windows if row.unit_state in RUNNING)
+    return list(
+        dict.fromkeys(rolling.Running(row.assignment_id, row.lead_id, row.round, row.push_on) for row in running)
+    )
+
+
+def _found(row: Any, dues: rolling.Dues, at: Moment) -> Found:
+    entry = Entry(row.next_on, row.stage)
+    if row.due_at is not None:
+        return due_hour_stages(entry, row.due_at, at.now)
+    until = None
+    if row.kind == ObligationKind.FEEDBACK.value:
+        # The ladder of a missed window stops on the day the next window becomes overdue (R8).
+        following = dues[row.assignment_id].get(row.k + 1)
+        until = (following or due_for(ObligationKind.FEEDBACK, row.push_on, at.policy, at.calendar, row.k + 1)).on
+    return due_stages(entry, row.due_on, local_day(row.created_at), at.today, at.calendar, until)
+
+
+def _plan(rows: Iterable[Any], found: Mapping[str, Found], at: Moment) -> list[Planned]:
+    """Every stage that is due. Of several rungs of one duty the newest is to leave, the earlier ones are recorded."""
+    ordinary = sending_window(at.now, at.calendar)
+    planned = []
+    for row in rows:
+        if row.stage == MOVED:
+            planned.append(Planned(row, MOVED, None, ordinary))
+        due = found[row.id].due
+        suspended = SUSPENDED if row.suspended_from is not None and row.kind == ObligationKind.FEEDBACK.value else None
+        for stage in due:
+            skipped = suspended if stage is due[-1] else LATE
+            planned.append(Planned(row, str(stage), skipped, at.now if stage.letter == "H" else ordinary))
+    return planned
+
+
+def _write(session: Session, planned: Sequence[Planned], at: Moment) -> dict[str, int]:
+    places = {one.row.id: _place(one.row) for one in planned}
+    roles = {(one.row.id, one.stage): _roles(one) for one in planned}
+    people = people_of(session, ((role, places[duty]) for (duty, _), those in roles.items() for role in those))
+    leaving: list[notices.Message] = []
+    recorded: list[notices.Message] = []
+    unheard = 0
+    for one in planned:
+        overseer_of: dict[str, bool] = {}  # by person; whoever owes it is no overseer of it, whatever else he is
+        for role, oversees in roles[one.row.id, one.stage].items():
+            for person in people[role, places[one.row.id]]:
+                overseer_of.setdefault(person, oversees)
+        if not overseer_of:
+            unheard += 1
+            log.warning("nobody hears of stage %s of obligation %s", one.stage, one.row.id)
+        texts = {oversees: _text(one, at, oversees) for oversees in set(overseer_of.values())}
+        batch = leaving if one.skipped is None else recorded
+        batch += (_message(one, person, texts[oversees]) for person, oversees in overseer_of.items())
+    return {
+        "written": notices.write(session, leaving, now=at.now),
+        "recorded": notices.write(session, recorded, now=at.now),
+        "unheard": unheard,
+    }
+
+
+def _place(row: Any) -> Place:
+    return Place(row.area_path, row.department_code, row.reporter_id, row.handler_id, row.officer_id)
+
+
+def _roles(one: Planned) -> dict[str, bool]:
+    """The roles that hear of a stage, the one who owes it first, each with whether it only oversees."""
+    row, kind = one.row, ObligationKind(one.row.kind)
+    owner = owner_of(kind, department=row.department_code, lead_state=row.state, returns=row.returns)
+    if one.stage == MOVED:
+        return dict.fromkeys(moved_receivers(kind, owner), False)
+    stage = Stage.parse(one.stage)
+    owing = receivers(kind, stage if stage.letter == "H" else W0, owner)
+    return {role: role not in owing for role in receivers(kind, stage, owner)}
+
+
+def _text(one: Planned, at: Moment, oversees: bool) -> wording.Text:
+    row, kind = one.row, ObligationKind(one.row.kind)
+    owner = row.department or (row.community if usual_owner(kind) is Owner.COMMUNITY else "") or ""
+    about = wording.About(kind, row.k, row.due_on, row.provisional, row.no, row.title, owner)
+    if one.stage == MOVED:
+        return wording.moved(about, row.old_due_on)
+    if row.due_at is not None:
+        return wording.fast_lane(about, Stage.parse(one.stage).number)
+    return wording.reminder(about, local_day(one.send_after), at.calendar, overseer=oversees)
+
+
+def _message(one: Planned, person: str, text: wording.Text) -> notices.Message:
+    row = one.row
+    return notices.Message(
+        about=row.id, stage=one.stage, recipient_id=person,
+        kind=notices.MOVED if one.stage == MOVED else notices.REMINDER, text_zh=text.zh, text_en=text.en,
+        send_after=one.send_after, lead_id=row.lead_id, due_on=row.due_on, provisional=row.provisional,
+        skipped=one.skipped,
+    )  # fmt: skip
+
+
+def _move(session: Session, found: Mapping[str, Found]) -> None:
+    """Move the entries to what follows; duties that move to the same day and stage go together, so it is few statements."""
+    moves: dict[Entry | None, list[str]] = defaultdict(list)
+    for duty, one in found.items():
+        moves[one.follows].append(duty)
+    for entry, duties in moves.items():
+        mine = _WATCH.c.obligation_id.in_(duties)
+        if entry is None:
+            session.connection().execute(delete(_WATCH).where(mine))
+        else:
+            session.connection().execute(update(_WATCH).where(mine).values(next_on=entry.on, stage=entry.stage))

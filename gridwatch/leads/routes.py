@@ -1,0 +1,115 @@
+"""Leads over the API: list, read, timeline, why a date is what it is, and one route for every step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gridwatch.calendars.queries import current_calendar
+from gridwatch.db.base import db
+from gridwatch.domain import lead_flow
+from gridwatch.domain.errors import Refusal
+from gridwatch.domain.lead_words import Act
+from gridwatch.domain.worktime import local_day
+from gridwatch.leads import clocks, queries, service, views
+from gridwatch.leads.models import Lead
+from gridwatch.leads.schemas import LeadOut, LeadQuery, LeadQueryPage, LeadStepIn, TimelineOut, WhyOut
+from gridwatch.web import paging
+from gridwatch.web.api import Blueprint
+from gridwatch.web.clock import now, rfc3339
+from gridwatch.web.identity import current_actor, permit, writes
+
+blueprint = Blueprint("leads", __name__, url_prefix="/api/v1/leads", description="线索 leads")
+_ACTS = {one.value: one for one in Act if one is not Act.SUBMIT}
+
+
+@blueprint.get("/flow")
+@blueprint.response(200, description="The transition table: states, acts, roles, fields, guards.")
+@permit("reference.read")
+def flow() -> dict[str, Any]:
+    """The lead table as data."""
+    return lead_flow.as_json()
+
+
+@blueprint.get("")
+@blueprint.arguments(LeadQuery, location="query")
+@blueprint.response(200, LeadQueryPage)
+@permit("lead.read")
+def list_leads(query: dict[str, Any]) -> dict[str, Any]:
+    """The leads within the reader's reach, in the order of their numbers."""
+    statement = queries.leads_within(current_actor(), state=query.get("state"), category=query.get("category"))
+    page = paging.page(
+        db.session(),
+        statement,
+        [Lead.no],
+        cursor=query.get("cursor"),
+        limit=query["limit"],
+        key_of=lambda lead: [lead.no],
+    )
+    return {"items": [views.summary(lead) for lead in page["items"]], "next_cursor": page["next_cursor"]}
+
+
+@blueprint.get("/<string:lead_id>")
+@blueprint.response(200, LeadOut)
+@permit("lead.read", hidden="lead.not_found")
+def read_lead(lead_id: str) -> dict[str, Any]:
+    """One lead, with its clocks and what the reader may do now."""
+    return _view(queries.lead_within(db.session(), lead_id, current_actor()))
+
+
+@blueprint.get("/<string:lead_id>/timeline")
+@blueprint.response(200, TimelineOut)
+@permit("lead.read", hidden="lead.not_found")
+def read_timeline(lead_id: str) -> dict[str, Any]:
+    """What happened to the lead, oldest first."""
+    session, actor = db.session(), current_actor()
+    lead = queries.lead_within(session, lead_id, actor)
+    return {"items": visible_timeline(lead)}
+
+
+@blueprint.get("/<string:lead_id>/obligations/<string:obligation_id>/why")
+@blueprint.response(200, WhyOut)
+@permit("lead.read", hidden="lead.not_found")
+def why(lead_id: str, obligation_id: str) -> dict[str, Any]:
+    """Why the date of an obligation is what it is, day by day."""
+    session = db.session()
+    lead = queries.lead_within(session, lead_id, current_actor())
+    duty = queries.obligation_of(session, lead, obligation_id)
+    view = views.duty_view(duty, local_day(now()), current_calendar(session))
+    return {"obligation": view, "days": clocks.why(session, duty)}
+
+
+@blueprint.post("/<string:lead_id>/steps")
+@blueprint.arguments(LeadStepIn)
+@blueprint.response(200, LeadOut)
+@permit("lead.step", hidden="lead.not_found")
+@writes
+def take_step(body: dict[str, Any], lead_id: str) -> dict[str, Any]:
+    """Take one step of the lead table."""
+    session, actor = db.session(), current_actor()
+    lead = queries.lead_within(session, lead_id, actor, "lead.step")
+    if body["act"] not in _ACTS:
+        problem = {"path": "act", "problem": f"one of {', '.join(_ACTS)}"}
+        raise Refusal("lead.input_invalid", reason="act", fields=[problem])
+    service.take_step(
+        session, lead, _ACTS[body["act"]], body["inputs"], actor=actor, now=now(), calendar=current_calendar(session),
+        expected_version=body["expected_version"],
+    )  # fmt: skip
+    return _view(lead)
+
+
+def _view(lead: Lead) -> dict[str, Any]:
+    session = db.session()
+    return views.lead_view(session, lead, current_actor(), today=local_day(now()), calendar=current_calendar(session))
+
+
+def visible_timeline(lead: Lead) -> list[dict[str, Any]]:
+    """The timeline with names; who reported is left out for those who may not know (ruling I9)."""
+    session, actor = db.session(), current_actor()
+    events = queries.timeline(session, lead)
+    names = queries.people_names(session, {event["actor_id"] for event in events})
+    hidden = None if queries.sees_reporter(actor, lead) else lead.reporter_id
+    return [
+        {**event, "at": rfc3339(event["at"]), "actor_id": None if event["actor_id"] == hidden else event["actor_id"],
+         "actor": "" if event["actor_id"] == hidden else names.get(event["actor_id"], event["actor_id"])}
+        for event in events
+    ]  # fmt: skip

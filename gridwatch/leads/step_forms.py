@@ -1,0 +1,245 @@
+"""The steps of a lead as forms: generated from the fields of their rows, read back, and given back filled in when refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from gridwatch.areas.queries import departments, prefixes
+from gridwatch.domain.errors import Refusal
+from gridwatch.domain.lead_flow import STEPS, Field, Step, rows_of
+from gridwatch.domain.lead_words import STATE_NAMES, Act, LeadState
+from gridwatch.domain.permits import Grant, Role
+from gridwatch.leads.models import Lead
+from gridwatch.people.models import User
+from gridwatch.people.queries import receivers
+from gridwatch.tasks.models import Visit
+from gridwatch.web.pages import TYPED, day_words, pick, t
+
+SHORT = 120  # a text of at most so many characters gets one line
+FEW = 4  # so many choices are shown as buttons, more as a list
+STEP_OF = {step.id: step for step in STEPS}
+_BLANKS = re.compile(r"[\s,，;；]+")
+
+Option = tuple[str, str]  # value, words
+Pair = tuple[str, str]  # Chinese, English
+
+
+@dataclass
+class FormField:
+    """One input as the page shows it. `widget`: line, text, list, radios, checks, flag, day or evidence."""
+
+    name: str
+    label: str
+    widget: str
+    required: bool
+    most: int
+    least: int
+    options: list[Option] = field(default_factory=list)
+    values: list[str] = field(default_factory=list)
+    problem: str = ""
+    hint: str = ""
+    latest: date | None = None
+
+    @property
+    def value(self) -> str:
+        """The first value, empty without one."""
+        return self.values[0] if self.values else ""
+
+
+@dataclass
+class StepForm:
+    """One step that may be taken now. `told` is what the asker entered, for whoever is to confirm it."""
+
+    act: str
+    step: str
+    name: str
+    assignment: str | None
+    fields: list[FormField]
+    told: list[Option] = field(default_factory=list)
+    refused: bool = False
+
+
+# -- building ---------------------------------------------------------------------------------------------------------
+
+
+def forms(session: Session, lead: Lead, allowed: Iterable[Mapping[str, Any]], today: date) -> list[StepForm]:
+    """A form for each entry of `allowed` in the view of a lead."""
+    choose = _Choices(session, lead, today)
+    made = []
+    for entry in allowed:
+        step, asked = STEP_OF[entry["step"]], {one["name"] for one in entry["fields"]}
+        unit = next((unit for unit in lead.assignments if unit.id == entry["assignment"]), None)
+        rows = [choose.field(step, one, unit) for one in step.fields if one.name in asked and one.kind != "unit"]
+        made.append(StepForm(entry["act"], step.id, pick(entry["name"]), entry["assignment"], rows))
+    return made
+
+
+class _Choices:
+    """What can be chosen for the fields of a lead's steps, looked up once."""
+
+    def __init__(self, session: Session, lead: Lead, today: date) -> None:
+        self.session, self.lead, self.today = session, lead, today
+        self._departments: list[Option] | None = None
+
+    def field(self, step: Step, one: Field, unit: Any) -> FormField:
+        made = FormField(one.name, t(one.zh, one.en), _widget(one), one.required, one.most, one.least)
+        makers: dict[str, Callable[[], list[Option]]] = {
+            "department": self._receiving,
+            "departments": self._reworking if step.act is Act.FAIL else self._receiving,
+            "person": lambda: self._people(one, unit),
+            "evidence": lambda: [(digest, f"{digest[:8]}…") for digest in self.lead.evidence],
+        }
+        if one.choices:
+            made.options = [(code, t(*names)) for code, names in one.choices.items()]
+        elif one.kind in makers:
+            made.options = makers[one.kind]()
+        if one.name == "visit":
+            made.widget, made.options = "list", self._visits(step)
+        if one.kind == "date":
+            made.latest = self.today
+        if one.kind == "evidence" and "evidence_is_the_leads" in step.guards:
+            made.widget = "checks"
+        if one.name == "lead_department" and self.lead.proposed_department:
+            made.values = [self.lead.proposed_department]
+            made.hint = t("已按社区的建议选好，可以改。", "As the community proposes; you may choose another.")
+        if one.name == "licence_nos":
+            made.hint = t("两名执法人员的证号，用逗号分开。", "Of both officers, with a comma between.")
+        return made
+
+    def _receiving(self) -> list[Option]:
+        """The departments of the lead's own areas that were not abolished."""
+        if self._departments is None:
+            codes = {path.rstrip("/").rpartition("/")[2] for path in prefixes(self.lead.area_path)}
+            self._departments = [
+                (one.code, one.name)
+                for one in departments(self.session)
+                if one.area_code in codes and (one.valid_to is None or one.valid_to >= self.today)
+            ]
+        return self._departments
+
+    def _reworking(self) -> list[Option]:
+        units = [unit for unit in self.lead.assignments if unit.round == self.lead.round and unit.state == "done_claimed"]
+        codes = {unit.department_code for unit in units}
+        return [option for option in self._receiving() if option[0] in codes]
+
+    def _people(self, one: Field, unit: Any) -> list[Option]:
+        if one.name == "officer":
+            roles = (Role.CASE_OFFICER, Role.DEPARTMENT_RECEIVER, Role.DEPARTMENT_LEADER)
+            posts = [Grant(role, department=unit.department_code) for role in roles] if unit else []
+        else:
+            roles = (Role.COMMUNITY_HANDLER, Role.COMMUNITY_DISPATCHER)
+            posts = [Grant(role, area_path=self.lead.area_path) for role in roles]
+        found = receivers(self.session, posts)
+        ids = list(dict.fromkeys(person for post in posts for person in found[post]))
+        rows = self.session.execute(select(User.id, User.name).where(User.id.in_(ids)))
+        names = dict(rows.tuples().all())
+        return [(person, names[person]) for person in ids]
+
+    def _visits(self, step: Step) -> list[Option]:
+        passed = ("passed",) if step.act is Act.PASS else ("passed", "failed")
+        rows = self.session.execute(
+            select(Visit.id, Visit.received_at, Visit.result)
+            .where(Visit.lead_id == self.lead.id, Visit.effect == "accepted", Visit.result.in_(passed))
+            .order_by(Visit.received_at.desc())
+        )
+        words = {"passed": t("通过", "passed"), "failed": t("不通过", "failed")}
+        return [(row.id, f"{day_words(row.received_at.date())} {words[row.result]}") for row in rows]
+
+
+def _widget(one: Field) -> str:
+    if one.kind == "code":
+        return "radios" if len(one.choices) <= FEW else "list"
+    return {
+        "text": "line" if one.most <= SHORT else "text", "codes": "checks", "date": "day", "flag": "flag",
+        "department": "list", "departments": "checks", "person": "list", "evidence": "evidence",
+    }[one.kind]  # fmt: skip
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def row_for(act: Act, state: str) -> Step:
+    """The row that an act means in a state of the lead, as the rules look it up."""
+    rows = [step for step, _ in rows_of(act)]
+    return next((step for step in rows if LeadState(state) in step.frm), rows[0])
+
+
+def entered(step: Step, form: MultiDict[str, str]) -> dict[str, Any]:
+    """What was filled in, in the kinds that the rules check; what was left empty is left out."""
+    inputs: dict[str, Any] = {}
+    for one in step.fields:
+        values = [value.replace("\r\n", "\n") for value in form.getlist(TYPED + one.name) if value.strip()]
+        if one.kind == "evidence":
+            values += [part for part in _BLANKS.split(form.get(f"{TYPED}{one.name}.new", "")) if part]
+        if one.kind == "flag":
+            inputs |= {one.name: True} if values else {}
+        elif values:
+            inputs[one.name] = values if one.kind in ("codes", "departments", "evidence") else values[0]
+    if unit := form.get("assignment"):
+        inputs["assignment"] = unit
+    return inputs
+
+
+def refill(made: StepForm, form: MultiDict[str, str], refusal: Refusal) -> None:
+    """Put what was typed back into its form, and mark the fields that a refusal names."""
+    problems = {one["path"]: one["problem"] for one in refusal.facts.get("fields", ())}
+    made.refused = True
+    for one in made.fields:
+        one.values = form.getlist(TYPED + one.name)
+        if one.widget == "evidence" and (new := form.get(f"{TYPED}{one.name}.new", "")):
+            one.values.append(new)
+        if one.name in problems:
+            one.problem = _problem(STEP_OF[made.step], one.name, problems[one.name])
+
+
+# -- refusals in words ------------------------------------------------------------------------------------------------
+
+
+def spoken(refusal: Refusal, step: Step) -> Refusal:
+    """The same refusal with its facts in the reader's language, for the sentence of the catalogue."""
+    facts = dict(refusal.facts)
+    if "act" in facts:
+        facts["act"] = t(step.zh, step.en)
+    if "assignment_state" in facts:
+        facts["state"] = t(*STATE_NAMES[facts["assignment_state"] or facts["lead_state"]])
+    if refusal.code == "lead.input_invalid":
+        labels = {one.name: t(one.zh, one.en) for one in step.fields}
+        words = [f"{labels.get(one['path'], one['path'])}：{_problem(step, one['path'], one['problem'])}" for one in facts["fields"]]
+        facts["reason"] = t("；", "; ").join(words) if t("zh", "en") == "zh" else "; ".join(words).replace("：", ": ")
+    elif "reason" in facts:
+        facts["reason"] = _half(facts["reason"])
+    return Refusal(refusal.code, headers=refusal.headers, **facts)
+
+
+def _half(text: str) -> str:
+    """The reader's half of `中文 / English`."""
+    zh, slash, en = text.partition(" / ")
+    return t(zh, en) if slash else text
+
+
+def _problem(step: Step, name: str, problem: str) -> str:
+    """What is wrong with a field: the words of a guard, or what the kind of the field asks for."""
+    one = next((one for one in step.fields if one.name == name), None)
+    if " / " in problem or one is None:
+        return _half(problem)
+    if problem == "required":
+        return t("必填", "required")
+    wanted: dict[str, Pair] = {
+        "text": (f"{one.least or 1} 至 {one.most} 个字", f"{one.least or 1} to {one.most} characters"),
+        "date": ("写成 2026-10-13 这样的日期，2000 至 2100 年", "a day like 2026-10-13, of the years 2000 to 2100"),
+        "evidence": (
+            f"每条是 64 位小写十六进制的 SHA-256，不重复，最多 {one.most} 条",
+            f"each is a SHA-256 in 64 lower-case hex digits, none twice, {one.most} at most",
+        ),
+        "codes": (f"从列出的里选，最多 {one.most} 项", f"from the list, {one.most} at most"),
+        "departments": (f"从列出的里选，最多 {one.most} 个", f"from the list, {one.most} at most"),
+    }
+    return t(*wanted.get(one.kind, ("从列出的里选一个", "one from the list")))

@@ -1,0 +1,107 @@
+"""A lead as its readers see it: the same shape for the API and for the pages."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from gridwatch.domain import lead_rules
+from gridwatch.domain.lead_flow import Step, field_json
+from gridwatch.domain.lead_words import CATEGORIES, OUTCOMES, STATE_NAMES, Act
+from gridwatch.domain.obligations import ObligationKind, late_by, lateness_text_en, lateness_text_zh
+from gridwatch.domain.permits import Actor
+from gridwatch.domain.worktime import WorkCalendar
+from gridwatch.leads import clocks, queries
+from gridwatch.leads.models import Lead, Obligation
+from gridwatch.leads.wording import DUTIES
+from gridwatch.web.clock import rfc3339
+
+# fmt: off
+VERDICT_NAMES: dict[str, tuple[str, str]] = {
+    "open": ("进行中", "running"), "due_today": ("今日到期", "due today"),
+    "overdue": ("已逾期", "overdue"), "missed": ("逾期未办", "missed"),
+    "met": ("按期完成", "met"), "met_late": ("逾期完成", "met late"),
+    "cured": ("逾期后补", "missed, cured later"),
+    "cancelled": ("已撤销", "cancelled"), "superseded": ("已改期", "superseded"), "suspended": ("核查期内", "suspended while verifying"),
+    "excused": ("免责", "excused"),
+}
+# fmt: on
+
+
+def pair(table: dict[str, tuple[str, str]], code: str | None) -> dict[str, str] | None:
+    """Both names of a code, or None."""
+    if code is None:
+        return None
+    zh, en = table.get(code, (code, code))
+    return {"zh": zh, "en": en}
+
+
+def lead_view(session: Session, lead: Lead, actor: Actor, *, today: date, calendar: WorkCalendar) -> dict[str, Any]:
+    """A lead with its assignments, obligations and what this person may do now; the reporter only where he may be seen."""
+    ids = {lead.reporter_id, lead.handler_id, *(unit.officer_id for unit in lead.assignments)} - {None}
+    names = queries.people_names(session, {str(one) for one in ids})
+    departments = queries.department_names(session)
+    shown = lead.reporter_id if queries.sees_reporter(actor, lead) else None
+    return {
+        **summary(lead), "description": lead.description, "lon": lead.lon, "lat": lead.lat, "source": lead.source,
+        "entity_id": lead.entity_id, "street_code": lead.street_code, "performed_at": rfc3339(lead.performed_at),
+        "reporter": {"id": shown, "name": names.get(shown, "")} if shown else None,
+        "handler": {"id": lead.handler_id, "name": names.get(lead.handler_id, "")} if lead.handler_id else None,
+        "closed_at": rfc3339(lead.closed_at), "outcome": lead.outcome, "outcome_name": pair(OUTCOMES, lead.outcome),
+        "bounces": lead.bounces, "proposed_department": lead.proposed_department, "evidence": lead.evidence,
+        "assignments": [
+            {"id": unit.id, "department": unit.department_code, "name": departments.get(unit.department_code), "role": unit.role,
+             "round": unit.round, "state": unit.state, "state_name": pair(STATE_NAMES, unit.state), "push_on": unit.push_on.isoformat(),
+             "pushed_at": rfc3339(unit.pushed_at), "legal_basis": unit.legal_basis, "summary": unit.duty,
+             "officer": {"id": unit.officer_id, "name": names.get(unit.officer_id, "")} if unit.officer_id else None}
+            for unit in lead.assignments
+        ],
+        "obligations": [duty_view(duty, today, calendar) for duty in lead.obligations],
+        "allowed": [
+            {"act": act.value, "step": step.id, "asks": act is step.ask, "assignment": unit.id if unit else None,
+             "name": _act_name(step.zh, step.en, act is step.ask), "fields": _fields(step, act)}
+            for act, step, unit in lead_rules.allowed(queries.facts_of(session, lead), actor)
+        ],
+    }  # fmt: skip
+
+
+def _fields(step: Step, act: Act) -> list[dict[str, Any]]:
+    """What must be entered; a confirmation takes over what the asker entered."""
+    return [] if step.ask is not None and act is step.act else [field_json(one) for one in step.fields]
+
+
+def _act_name(zh: str, en: str, asking: bool) -> dict[str, str]:
+    return {"zh": f"申请：{zh}" if asking else zh, "en": f"ask: {en}" if asking else en}
+
+
+def duty_name(kind: str) -> dict[str, str]:
+    """The name of an obligation kind."""
+    duty = DUTIES[ObligationKind(kind)]
+    return {"zh": duty.zh, "en": duty.en}
+
+
+def summary(lead: Lead) -> dict[str, Any]:
+    """The members of a lead that lists show."""
+    return {
+        "id": lead.id, "no": lead.no, "version": lead.rev, "state": lead.state, "state_name": pair(STATE_NAMES, lead.state),
+        "category": lead.category, "category_name": pair(CATEGORIES, lead.category), "title": lead.title, "address": lead.address_text,
+        "grid_code": lead.grid_code, "community_code": lead.community_code, "reported_at": rfc3339(lead.reported_at),
+        "round": lead.round, "flags": lead.flags,
+    }  # fmt: skip
+
+
+def duty_view(duty: Obligation, today: date, calendar: WorkCalendar) -> dict[str, Any]:
+    """An obligation with its verdict today and, when it is late, by how much."""
+    verdict = clocks.verdict_of(duty, today)
+    until = duty.end.on if duty.end is not None else today
+    late = late_by(duty.due_on, until, calendar) if verdict in ("overdue", "missed", "met_late", "cured") else None
+    return {
+        "id": duty.id, "kind": duty.kind, "name": duty_name(duty.kind), "k": duty.k, "assignment": duty.assignment_id,
+        "round": duty.round, "anchor_on": duty.anchor_on.isoformat(), "days": duty.days, "due_on": duty.due_on.isoformat(),
+        "provisional": duty.provisional, "verdict": verdict, "verdict_name": pair(VERDICT_NAMES, verdict), "cause": duty.cause,
+        "supersedes": duty.supersedes, "ended_on": duty.end.on.isoformat() if duty.end else None,
+        "late_work_days": late, "late": None if late is None else {"zh": lateness_text_zh(late), "en": lateness_text_en(late)},
+        "calendar_version": duty.calendar_version,
+    }  # fmt: skip

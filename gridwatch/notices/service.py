@@ -1,0 +1,149 @@
+"""Write notices exactly once, let them leave inside the sending window, note that one was read.
+
+Source: promise P7 (a unique row in the same transaction as the message), rulings R8, R9 and R13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Table, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, aliased
+
+from gridwatch.db import feed
+from gridwatch.db.base import new_id
+from gridwatch.domain.errors import Refusal
+from gridwatch.domain.permits import Actor
+from gridwatch.domain.reminders import sending_window
+from gridwatch.domain.worktime import WorkCalendar
+from gridwatch.notices.documents import document
+from gridwatch.notices.models import UNSENT, Notice
+
+IN_APP = "inapp"
+REMINDER = "reminder"  # the kind of every rung of the ladder; only among these does a newer one replace an older one
+MOVED = "moved"  # word that a due day has moved
+TEXT_MOST = 300
+HOURLY = "H%"  # stages of the fast lane, which do not wait for the sending window (ruling R9)
+ROWS_A_STATEMENT = 1_000
+
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_NOTICE: Table = Notice.__table__  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One notice to be written: about what, at which stage, to whom, in both languages.
+
+    `send_after` is the first instant at which it may leave; `skipped` says why it is only recorded and never sent.
+    """
+
+    about: str
+    stage: str
+    recipient_id: str
+    kind: str
+    text_zh: str
+    text_en: str
+    send_after: datetime
+    lead_id: str | None = None
+    due_on: date | None = None
+    provisional: bool = False
+    skipped: str | None = None
+    channel: str = IN_APP
+
+
+Ended = Callable[[Session, Collection[str]], Collection[str]]
+
+
+def write(session: Session, messages: Iterable[Message], *, now: datetime) -> int:
+    """Write notices; one that stands already for (about, stage, recipient, channel) is left as it is.
+
+    Returns how many are new. Set-based: no object per row. The caller commits.
+    """
+    rows = [_row(message, now) for message in messages]
+    insert = _INSERT[session.get_bind().dialect.name]  # type: ignore[union-attr]
+    statement = insert(_NOTICE).on_conflict_do_nothing().returning(_NOTICE.c.id)
+    written = 0
+    for start in range(0, len(rows), ROWS_A_STATEMENT):
+        written += len(session.connection().execute(statement, rows[start : start + ROWS_A_STATEMENT]).all())
+    return written
+
+
+def _row(message: Message, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(), "rev": 1, "about": message.about, "stage": message.stage, "recipient_id": message.recipient_id,
+        "channel": message.channel, "lead_id": message.lead_id, "kind": message.kind,
+        "text_zh": message.text_zh[:TEXT_MOST], "text_en": message.text_en[:TEXT_MOST],
+        "due_on": message.due_on, "provisional": message.provisional,
+        "written_at": now, "send_after": message.send_after, "skipped": message.skipped,
+    }  # fmt: skip
+
+
+def deliver(
+    session: Session, *, now: datetime, calendar: WorkCalendar, ended: Ended, limit: int = 1_000
+) -> dict[str, int]:
+    """Let the notices leave whose time has come: {"taken", "sent", "skipped"}.
+
+    In the app, to leave is to appear in the recipient's feed. `ended(session, abouts)` names those of the given duties
+    that have ended meanwhile: their notices stay as skipped `ended` (R13). After an outage only the newest reminder of
+    a duty leaves, the older ones stay as skipped `newer`. Call again while `taken` reaches `limit`. Another channel
+    has its own delivery, which takes its rows by `channel`.
+    """
+    due = session.execute(_due(now, calendar).limit(limit)).all()
+    abouts = {row.about for row in due}
+    over = set(ended(session, abouts)) if abouts else set()
+    replaced = _replaced(session, [row.id for row in due if row.kind == REMINDER])
+    skipped = {"ended": [row.id for row in due if row.about in over]}
+    skipped["newer"] = [row.id for row in due if row.id in replaced and row.about not in over]
+    kept_back = {notice for notices in skipped.values() for notice in notices}
+    leaving = [row for row in due if row.id not in kept_back]
+    for why, notices in skipped.items():
+        _change(session, notices, {"skipped": why})
+    _change(session, [row.id for row in leaving], {"sent_at": now})
+    feed.stage(session, [document(row._mapping | {"sent_at": now, "rev": row.rev + 1}, fresh=True) for row in leaving])
+    return {"taken": len(due), "sent": len(leaving), "skipped": len(kept_back)}
+
+
+def _due(now: datetime, calendar: WorkCalendar) -> Any:
+    waiting = select(_NOTICE).where(UNSENT, _NOTICE.c.channel == IN_APP, _NOTICE.c.send_after <= now)
+    if sending_window(now, calendar) != now:
+        waiting = waiting.where(_NOTICE.c.stage.like(HOURLY))
+    return waiting.order_by(_NOTICE.c.send_after, _NOTICE.c.id).with_for_update(skip_locked=True)
+
+
+def _replaced(session: Session, notices: list[str]) -> set[str]:
+    """Those of the given reminders that a newer one to the same person about the same duty has overtaken."""
+    older, newer = aliased(_NOTICE), aliased(_NOTICE)
+    overtaken = select(older.c.id).join(
+        newer,
+        (newer.c.about == older.c.about)
+        & (newer.c.recipient_id == older.c.recipient_id)
+        & (newer.c.channel == older.c.channel)
+        & (newer.c.kind == REMINDER)
+        & newer.c.skipped.is_(None)
+        & (newer.c.written_at > older.c.written_at),
+    )
+    return set(session.scalars(overtaken.where(older.c.id.in_(notices)))) if notices else set()
+
+
+def _change(session: Session, notices: list[str], values: Mapping[str, Any]) -> None:
+    if notices:
+        statement = update(_NOTICE).where(_NOTICE.c.id.in_(notices)).values(**values, rev=_NOTICE.c.rev + 1)
+        session.connection().execute(statement)
+
+
+def mark_read(session: Session, notice_id: str, *, actor: Actor, now: datetime) -> Notice:
+    """Note when its recipient first read a notice; again changes nothing.
+
+    Raises 404 `notice.not_found` for anybody else's, and for one that has not left.
+    """
+    notice = session.get(Notice, notice_id)
+    if notice is None or notice.recipient_id != actor.id or notice.sent_at is None:
+        raise Refusal("notice.not_found")
+    if notice.read_at is None:
+        notice.read_at = now
+        session.flush()
+    return notice

@@ -1,0 +1,1 @@
+"""Tests of the lead loop over the API, on both databases."""
