@@ -20,9 +20,10 @@ from gridwatch.db.base import db
 from gridwatch.db.engine import dialect_for_url
 from gridwatch.db.session import end_of_work
 from gridwatch.domain.worktime import local_day
+from gridwatch.jobs import checks
+from gridwatch.people.actors import actor_of_token
 from gridwatch.people.csrf import check_csrf
-from gridwatch.people.sign_in import actor_of_token
-from gridwatch.web import identity, problems
+from gridwatch.web import assets, health, identity, language, pages, problems
 from gridwatch.web.api import API_CONFIG, Api
 from gridwatch.web.clock import now
 
@@ -84,8 +85,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     api = Api(app)
     for module in _modules("routes"):
         api.register_blueprint(module.blueprint)
-    for module in _modules("pages"):
-        app.register_blueprint(module.blueprint)
+    with_pages = _modules("pages")
+    for blueprint in (assets.blueprint, *(module.blueprint for module in with_pages)):
+        app.register_blueprint(blueprint)
+    pages.install(app, (item for module in with_pages for item in getattr(module, "MENU", ())))
+    language.install(app)
+    health.install(app, checks.ready)
     app.extensions["gridwatch.authenticate"] = actor_of_token
     app.extensions["gridwatch.check_csrf"] = check_csrf
     return app

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any
 
 import click
 
-from gridwatch.config import SettingRefused, Settings
-from gridwatch.db.dialects.spatialite import SpatialiteMissing
+from gridwatch.config import Settings, Unready
 
 # Where each verb lives: looked up when it is used, so that `gridwatch doctor` runs even where a package is missing.
 COMMANDS = {
@@ -42,6 +42,14 @@ def gridwatch(ctx: click.Context) -> None:
 
     Settings come from GRIDWATCH_* variables; docs/operations.md lists them.
     """
+    ctx.obj = make_app
+
+
+def make_app(settings: Settings | None = None) -> Any:
+    """The application, for commands: `@click.pass_obj` hands them this function, since they live below it."""
+    from gridwatch.app import create_app  # here, so that `gridwatch doctor` runs where a package is missing
+
+    return create_app(settings)
 
 
 def main() -> None:
@@ -53,11 +61,28 @@ def main() -> None:
         sys.exit(problem.exit_code)
     except click.exceptions.Abort:
         sys.exit(130)
-    except (SettingRefused, SpatialiteMissing) as problem:
+    except Unready as problem:
         click.echo(str(problem), err=True)
         sys.exit(2)
+    except Exception as problem:
+        if not _is_of_the_database(problem):
+            raise
+        click.echo(
+            f"数据库无法使用，gridwatch doctor 会说明缺什么 / the database cannot be used, ask doctor: {problem}",
+            err=True,
+        )
+        sys.exit(2)
+
+
+def _is_of_the_database(problem: Exception) -> bool:
+    drivers = sys.modules.get("sqlalchemy.exc")
+    return drivers is not None and isinstance(problem, drivers.OperationalError | drivers.ProgrammingError)
 
 
 def settings() -> Settings:
     """The settings of this process, for commands."""
     return Settings.from_environment()
+
+
+if __name__ == "__main__":
+    main()

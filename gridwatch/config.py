@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 PREFIX = "GRIDWATCH_"
 SAMPLE_SECRET = "gridwatch-sample-secret-not-for-production"  # noqa: S105 - its use in production is refused below
+SQLITE_FILE = "sqlite:///"
 ENVIRONMENTS = ("development", "test", "production")
 
 
-class SettingRefused(ValueError):
+class Unready(RuntimeError):
+    """Gridwatch cannot run as things stand. The text says what is the matter and what to do, in both languages."""
+
+
+class SettingRefused(Unready, ValueError):
     """A setting has a value that Gridwatch will not start with. The text names the variable and what to do."""
 
 
@@ -74,7 +79,7 @@ class Settings:
                 values[one.name] = raw
         settings = cls(**values)
         settings._refuse_unsafe()
-        return settings
+        return replace(settings, database_url=_absolute(settings.database_url))
 
     def _refuse_unsafe(self) -> None:
         if self.env not in ENVIRONMENTS:
@@ -104,7 +109,13 @@ class Settings:
     @property
     def sqlite_path(self) -> Path | None:
         """The database file of the embedded default, else None."""
-        return Path(self.database_url.removeprefix("sqlite:///")) if self.is_sqlite else None
+        return Path(self.database_url.removeprefix(SQLITE_FILE)) if self.is_sqlite else None
+
+
+def _absolute(database_url: str) -> str:
+    """The URL of a SQLite file from the working directory on: every library must mean the same file by it."""
+    scheme, file = database_url[: len(SQLITE_FILE)], database_url[len(SQLITE_FILE) :]
+    return f"{scheme}{Path(file).absolute()}" if scheme == SQLITE_FILE and file else database_url
 
 
 def settings_table() -> list[tuple[str, str, str, str]]:

@@ -1,3 +1,3 @@
 """What every test may ask for. The fixtures live beside what they give; this file only names their homes."""
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "tests.fixtures"]

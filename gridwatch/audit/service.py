@@ -1,4 +1,4 @@
-"""Write events, chained by hash; verify every chain.
+"""Write events, chained by hash; audit/queries.py walks the chains.
 
 Source: promise P16 (any change, deletion, insertion, swap or truncation made in the database is found, with its position)
 and invariant I1 (every change writes its event in the same transaction).
@@ -7,20 +7,17 @@ and invariant I1 (every change writes its event in the same transaction).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
-from gridwatch.audit.models import Event, EventChain
+from gridwatch.audit.models import Event
 
 GENESIS = "0" * 64
 SYSTEM_CHAIN = "system"
-_COLUMNS = tuple(Event.__table__.columns.keys())
 
 
 def record(
@@ -87,40 +84,11 @@ def event_hash(
     *, chain: str, no: int, at: datetime, actor_id: str, act: str, subject_kind: str, subject_id: str, version: int | None,
     data: str, previous: str, **_: Any,
 ) -> str:  # fmt: skip
-    """SHA-256 (hex) over the columns of an event, length-prefixed by JSON so that no two field splits look alike."""
+    """The hash of an event from its columns, with the hash of the one before it."""
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    fields = [previous, chain, no, moment, actor_id, act, subject_kind, subject_id, version, data]
+    return hash_of_fields([previous, chain, no, moment, actor_id, act, subject_kind, subject_id, version, data])
+
+
+def hash_of_fields(fields: list[Any]) -> str:
+    """SHA-256 (hex) over the columns of an event, as JSON, so that no two ways to split the same text look alike."""
     return hashlib.sha256(orjson.dumps(fields)).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """A place where a chain does not hold: the chain, the number of the event and what is wrong."""
-
-    chain: str
-    no: int
-    problem: str
-
-
-def verify(session: Session) -> Iterator[Break]:
-    """Walk every chain from its beginning; yields a Break for each place that does not hold, nothing when all is well."""
-    ends = {row.chain: (row.length, row.head) for row in session.scalars(select(EventChain))}
-    seen: dict[str, tuple[int, str]] = {}
-    rows = session.scalars(select(Event).order_by(Event.chain, Event.no).execution_options(yield_per=2_000))
-    for row in rows:
-        number, head = seen.get(row.chain, (0, GENESIS))
-        if row.no != number + 1:
-            yield Break(
-                row.chain,
-                number + 1,
-                f"events {number + 1} to {row.no - 1} are missing" if row.no > number else "renumbered",
-            )
-        if row.previous != head:
-            yield Break(row.chain, row.no, "does not follow the event before it")
-        if row.hash != event_hash(**{key: getattr(row, key) for key in _COLUMNS}):
-            yield Break(row.chain, row.no, "was changed after it was written")
-        seen[row.chain] = (row.no, row.hash)
-    for chain in sorted(ends.keys() | seen.keys()):
-        length, head = ends.get(chain, (0, GENESIS))
-        if seen.get(chain, (0, GENESIS)) != (length, head):
-            yield Break(chain, length, f"the head says {length} events, the log ends at {seen.get(chain, (0, ''))[0]}")

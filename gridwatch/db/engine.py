@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine
 
+from gridwatch.config import SettingRefused
 from gridwatch.db.dialects import postgis, spatialite
 
 DIALECTS: dict[str, ModuleType] = {"sqlite": spatialite, "postgresql": postgis}
@@ -20,10 +21,10 @@ def dialect_of(bind: Any) -> ModuleType:
 
 
 def dialect_for_url(url: str) -> ModuleType:
-    """The dialect module for a database URL. Raises ValueError for a database that Gridwatch does not run on."""
+    """The dialect module for a database URL. Raises SettingRefused for a database that Gridwatch does not run on."""
     name = url.split(":", 1)[0].split("+", 1)[0]
     if name not in DIALECTS:
-        raise ValueError(
+        raise SettingRefused(
             f"GRIDWATCH_DATABASE_URL: 只支持 sqlite 与 postgresql / only sqlite and postgresql, not {name!r}"
         )
     return DIALECTS[name]

@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 from flask import current_app
 from sqlalchemy import BigInteger, Index, Integer, String, Text, bindparam, event, select, text
-from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
+from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column, object_mapper
 from sqlalchemy.orm.attributes import flag_modified
 
 from gridwatch.db.base import Base
@@ -98,7 +98,12 @@ def register(app: Any, renderers: dict[type, Renderer]) -> None:
 
 def touch(root: Any) -> None:
     """Have the documents of a root row rendered again although none of its own columns changed; raises its rev."""
-    flag_modified(root, type(root).rev.key)
+    mapper = object_mapper(root)
+    # The version counter itself cannot be flagged: its old value would be lost. Any other column makes an UPDATE.
+    plain = (attribute for attribute in mapper.column_attrs if not attribute.columns[0].primary_key)
+    key = next(attribute.key for attribute in plain if attribute.columns[0] is not mapper.version_id_col)
+    getattr(root, key)  # an expired attribute has no value to flag
+    flag_modified(root, key)
 
 
 def stage(session: Session, documents: Iterable[Document]) -> None:
@@ -221,5 +226,5 @@ def _raise_counters(connection: Any, scopes: list[tuple[str, int, int, int]]) ->
         bound = {}
         for i, (scope, number, docs, digest) in enumerate(part):
             bound |= {f"s{i}": scope, f"n{i}": number, f"d{i}": docs, f"x{i}": digest}
-        ends.update(connection.execute(statement, bound).tuples().all())
+        ends.update(connection.execute(statement, bound).all())
     return ends

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from copy import copy
 
 from flask import current_app
-from sqlalchemy import event
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, event
+from sqlalchemy.orm import Session, SessionTransaction
 
 from gridwatch.db.base import db
 
@@ -71,7 +71,10 @@ def savepoint(session: Session) -> Iterator[None]:
 
 
 @event.listens_for(Session, "after_begin")
-def _begin_immediate(session: Session, transaction: object, connection: object) -> None:
-    """On SQLite a writing session begins with the write lock, so that it never has to be refused half way."""
-    if connection.dialect.name == "sqlite":  # type: ignore[attr-defined]
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if session.info.get("writing") else "BEGIN")  # type: ignore[attr-defined]
+def _begin_immediate(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    """On SQLite a writing session begins with the write lock, so that it never has to be refused half way.
+
+    A savepoint lies inside a transaction that has begun already.
+    """
+    if connection.dialect.name == "sqlite" and not transaction.nested:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if session.info.get("writing") else "BEGIN")

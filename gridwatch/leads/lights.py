@@ -17,9 +17,6 @@ from gridwatch.domain.worktime import WorkCalendar
 from gridwatch.leads.views import VERDICT_NAMES
 from gridwatch.leads.wording import DUTIES
 
-RUNNING = frozenset({"open", "due_today", "overdue", "missed"})
-LATE_WORDS = {"overdue": ("", ""), "missed": ("缺失，", "missed, ")}
-
 
 class Light(NamedTuple):
     """`colour`: ok, warn, late, or none where no clock runs."""
@@ -36,19 +33,29 @@ def duty_words(kind: str, k: int) -> tuple[str, str]:
     return (f"{duty.zh} 第{k}期", f"{duty.en} {k}") if windowed else (duty.zh, duty.en)
 
 
-def light_of(verdict: str, kind: str, due_on: date, today: date, calendar: WorkCalendar) -> Light:
-    """How a clock stands: late once its day is over; a warning on the day, the work day before, and in the last third.
+def running(kind: str, k: int, due_on: date, today: date, calendar: WorkCalendar) -> Light:
+    """The light of an open duty: late once its day is over, a warning on the day, the work day before, and in the last third.
 
-    `verdict` is that of `clocks.verdict_of`; one that has ended gets its name and no light.
+    A later window that has not begun has no light yet: what is entered today counts for the window before it (ruling R1).
     """
     late = late_by(due_on, today, calendar)
-    if verdict in LATE_WORDS and late is not None:
-        zh, en = LATE_WORDS[verdict]
-        return Light("late", zh + lateness_text_zh(late), en + lateness_text_en(late))
-    if verdict not in RUNNING:
-        return Light("none", *VERDICT_NAMES[verdict])
+    if late is not None:
+        missed = (
+            ObligationKind(kind) is ObligationKind.FEEDBACK
+        )  # a window is missed, and the next one runs (ruling R7)
+        return Light(
+            "late", f"{'缺失，' * missed}{lateness_text_zh(late)}", f"{'missed, ' * missed}{lateness_text_en(late)}"
+        )
     if due_on == today:
         return Light("warn", "今天到期", "due today")
     left = calendar.count(today, due_on)
-    colour = "warn" if left <= 1 or left * 3 < DEFAULT_POLICY.days[ObligationKind(kind)] else "ok"
+    whole = DEFAULT_POLICY.days[ObligationKind(kind)]
+    if k > 1 and left >= whole:
+        return Light("none", "预排", "to come")
+    colour = "warn" if left <= 1 or left * 3 < whole else "ok"
     return Light(colour, f"剩{left}个工作日", f"{left} work day{'' if left == 1 else 's'} left")
+
+
+def ended(verdict: str) -> Light:
+    """A duty that has ended has its verdict in words and no light: red is for what is late now."""
+    return Light("none", *VERDICT_NAMES[verdict])

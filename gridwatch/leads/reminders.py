@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, Table, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, Table, delete, exists, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from gridwatch.areas.models import Area, Department
@@ -38,6 +38,7 @@ from gridwatch.leads.clocks import RUNNING
 from gridwatch.leads.models import Assignment, Lead, Obligation, ObligationEnd, Watch
 from gridwatch.leads.receivers import Place, owner_of, people_of
 from gridwatch.notices import service as notices
+from gridwatch.notices.models import Notice
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,15 @@ def write_due(
     batch.did.update(_write(session, _plan(ready, found, at), at))
     _move(session, {row.id: found[row.id] for row in ready if found[row.id].follows != (row.next_on, row.stage)})
     return batch
+
+
+def held(today: date) -> ColumnElement[bool]:
+    """The notices that must not leave yet: a newer stage of their duty is due, and another process may be writing it now.
+
+    The fast lane is not among them: its entry stands at the same day for every stage.
+    """
+    overtaken = exists().where(Watch.obligation_id == Notice.about, Watch.next_on <= today, Watch.stage.not_like("H%"))
+    return (Notice.kind == notices.REMINDER) & overtaken
 
 
 def ended(session: Session, abouts: Collection[str]) -> set[str]:
@@ -156,22 +166,24 @@ def _write(session: Session, planned: Sequence[Planned], at: Moment) -> dict[str
     people = people_of(session, ((role, places[duty]) for (duty, _), those in roles.items() for role in those))
     leaving: list[notices.Message] = []
     recorded: list[notices.Message] = []
-    unheard = 0
+    unheard: list[Planned] = []
     for one in planned:
         overseer_of: dict[str, bool] = {}  # by person; whoever owes it is no overseer of it, whatever else he is
         for role, oversees in roles[one.row.id, one.stage].items():
             for person in people[role, places[one.row.id]]:
                 overseer_of.setdefault(person, oversees)
         if not overseer_of:
-            unheard += 1
-            log.warning("nobody hears of stage %s of obligation %s", one.stage, one.row.id)
+            unheard.append(one)
         texts = {oversees: _text(one, at, oversees) for oversees in set(overseer_of.values())}
         batch = leaving if one.skipped is None else recorded
         batch += (_message(one, person, texts[oversees]) for person, oversees in overseer_of.items())
+    if unheard:
+        first = unheard[0]
+        log.warning("%d stages reached nobody, such as %s of obligation %s", len(unheard), first.stage, first.row.id)
     return {
         "written": notices.write(session, leaving, now=at.now),
         "recorded": notices.write(session, recorded, now=at.now),
-        "unheard": unheard,
+        "unheard": len(unheard),
     }
 
 

@@ -132,7 +132,9 @@ def take_step(
     """
     at = moment(actor, now, calendar)
     facts = queries.facts_of(session, lead)
-    known = queries.known_for(session, lead, inputs)
+    # A confirmation takes over what was asked for, so what the asks name must be known too.
+    named = {name: value for asked in facts.asks for name, value in asked.inputs.items()}
+    known = queries.known_for(session, lead, {**named, **inputs})
     change = lead_rules.decide(facts, act, inputs, at, known, expected_version=expected_version)
     if _roll(session, lead, at):
         # The tick was late: the windows that exist by now belong to the facts that the step works on.

@@ -17,6 +17,7 @@ from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_flow import STEPS, Field, Step, rows_of
 from gridwatch.domain.lead_words import STATE_NAMES, Act, LeadState
 from gridwatch.domain.permits import Grant, Role
+from gridwatch.domain.worktime import local_day
 from gridwatch.leads.models import Lead
 from gridwatch.people.models import User
 from gridwatch.people.queries import receivers
@@ -126,7 +127,9 @@ class _Choices:
         return self._departments
 
     def _reworking(self) -> list[Option]:
-        units = [unit for unit in self.lead.assignments if unit.round == self.lead.round and unit.state == "done_claimed"]
+        units = [
+            unit for unit in self.lead.assignments if unit.round == self.lead.round and unit.state == "done_claimed"
+        ]
         codes = {unit.department_code for unit in units}
         return [option for option in self._receiving() if option[0] in codes]
 
@@ -140,7 +143,7 @@ class _Choices:
         found = receivers(self.session, posts)
         ids = list(dict.fromkeys(person for post in posts for person in found[post]))
         rows = self.session.execute(select(User.id, User.name).where(User.id.in_(ids)))
-        names = dict(rows.tuples().all())
+        names = dict(rows.all())
         return [(person, names[person]) for person in ids]
 
     def _visits(self, step: Step) -> list[Option]:
@@ -151,7 +154,7 @@ class _Choices:
             .order_by(Visit.received_at.desc())
         )
         words = {"passed": t("通过", "passed"), "failed": t("不通过", "failed")}
-        return [(row.id, f"{day_words(row.received_at.date())} {words[row.result]}") for row in rows]
+        return [(row.id, f"{day_words(local_day(row.received_at))} {words[row.result]}") for row in rows]
 
 
 def _widget(one: Field) -> str:
@@ -212,7 +215,10 @@ def spoken(refusal: Refusal, step: Step) -> Refusal:
         facts["state"] = t(*STATE_NAMES[facts["assignment_state"] or facts["lead_state"]])
     if refusal.code == "lead.input_invalid":
         labels = {one.name: t(one.zh, one.en) for one in step.fields}
-        words = [f"{labels.get(one['path'], one['path'])}：{_problem(step, one['path'], one['problem'])}" for one in facts["fields"]]
+        words = [
+            f"{labels.get(one['path'], one['path'])}：{_problem(step, one['path'], one['problem'])}"
+            for one in facts["fields"]
+        ]
         facts["reason"] = t("；", "; ").join(words) if t("zh", "en") == "zh" else "; ".join(words).replace("：", ": ")
     elif "reason" in facts:
         facts["reason"] = _half(facts["reason"])

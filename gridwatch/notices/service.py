@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import ColumnElement, Table, not_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
@@ -83,16 +83,23 @@ def _row(message: Message, now: datetime) -> dict[str, Any]:
 
 
 def deliver(
-    session: Session, *, now: datetime, calendar: WorkCalendar, ended: Ended, limit: int = 1_000
+    session: Session,
+    *,
+    now: datetime,
+    calendar: WorkCalendar,
+    ended: Ended,
+    held: ColumnElement[bool] | None = None,
+    limit: int = 1_000,
 ) -> dict[str, int]:
     """Let the notices leave whose time has come: {"taken", "sent", "skipped"}.
 
     In the app, to leave is to appear in the recipient's feed. `ended(session, abouts)` names those of the given duties
     that have ended meanwhile: their notices stay as skipped `ended` (R13). After an outage only the newest reminder of
-    a duty leaves, the older ones stay as skipped `newer`. Call again while `taken` reaches `limit`. Another channel
+    a duty leaves, the older ones stay as skipped `newer`; `held`, a condition on Notice, names those that must wait for a
+    newer one which is about to be written. Call again while `taken` reaches `limit`. Another channel
     has its own delivery, which takes its rows by `channel`.
     """
-    due = session.execute(_due(now, calendar).limit(limit)).all()
+    due = session.execute(_due(now, calendar, held).limit(limit)).all()
     abouts = {row.about for row in due}
     over = set(ended(session, abouts)) if abouts else set()
     replaced = _replaced(session, [row.id for row in due if row.kind == REMINDER])
@@ -103,14 +110,16 @@ def deliver(
     for why, notices in skipped.items():
         _change(session, notices, {"skipped": why})
     _change(session, [row.id for row in leaving], {"sent_at": now})
-    feed.stage(session, [document(row._mapping | {"sent_at": now, "rev": row.rev + 1}, fresh=True) for row in leaving])
+    feed.stage(session, [document({**row._mapping, "sent_at": now, "rev": row.rev + 1}, fresh=True) for row in leaving])
     return {"taken": len(due), "sent": len(leaving), "skipped": len(kept_back)}
 
 
-def _due(now: datetime, calendar: WorkCalendar) -> Any:
+def _due(now: datetime, calendar: WorkCalendar, held: ColumnElement[bool] | None) -> Any:
     waiting = select(_NOTICE).where(UNSENT, _NOTICE.c.channel == IN_APP, _NOTICE.c.send_after <= now)
     if sending_window(now, calendar) != now:
         waiting = waiting.where(_NOTICE.c.stage.like(HOURLY))
+    if held is not None:
+        waiting = waiting.where(not_(held))
     return waiting.order_by(_NOTICE.c.send_after, _NOTICE.c.id).with_for_update(skip_locked=True)
 
 

@@ -35,7 +35,7 @@ class Item(Fed, Base):
     task_id: Mapped[str | None] = mapped_column(Id)
     scope: Mapped[str | None] = mapped_column(String(64))
     scope_token: Mapped[str | None] = mapped_column(String(80))
-    item_version: Mapped[str | None] = mapped_column(String(20))
+    item_version: Mapped[str | None] = mapped_column(String(80))
     captured_at: Mapped[datetime | None] = mapped_column(Instant)
     corrected_at: Mapped[datetime | None] = mapped_column(Instant)
     uncertainty_s: Mapped[int | None] = mapped_column(Integer)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Date, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import Boolean, Date, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gridwatch.db.base import Base, Id, Instant, Json
 from gridwatch.db.feed import Fed
+
+_COUNTED_HERE = text("closed_at IS NULL AND kind = 'first_check'")  # whose day no obligation of a lead decides
 
 
 class Task(Fed, Base):
     """One visit to one door (下发到手机), with every inspection item that is due there. Root of the document kind `task`.
 
     `source_id` (an event id, a lead id with round …) is unique per kind: the same cause never makes a second task.
-    Without a grid it waits in the street's hand-triage queue. `epoch` rises whenever it goes to other hands.
+    Without a grid it waits in the street's hand-triage queue. `epoch` rises whenever it goes to other hands; `duty_rev` is
+    the rev at which what is asked at the door last changed. `not_for` is who found what this task is to verify.
     """
 
     __tablename__ = "task"
@@ -38,6 +41,7 @@ class Task(Fed, Base):
     provisional: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
     calendar_version: Mapped[int] = mapped_column(Integer, nullable=False)
     epoch: Mapped[int] = mapped_column(Integer, nullable=False, default=1)
+    duty_rev: Mapped[int] = mapped_column(Integer, nullable=False, default=1)
     assigned_to: Mapped[str | None] = mapped_column(Id)
     not_for: Mapped[str | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(Instant, nullable=False)
@@ -48,14 +52,16 @@ class Task(Fed, Base):
         Index("uq_task_source", "kind", "source_id", unique=True),
         Index("ix_task_grid_state", "grid_code", "state"),
         Index("ix_task_queue", "state", "area_path", "id"),
+        Index("ix_task_calendar", "calendar_version", "id", postgresql_where=_COUNTED_HERE, sqlite_where=_COUNTED_HERE),
     )
 
 
 class Visit(Base):
     """What a worker did at a door: an immutable fact, kept whether or not it changed the task.
 
-    `effect` is accepted (the visit that answers the task), superseded (kept as evidence) or extra. Timeliness: on_time,
-    late, late_sync (done in time, arrived late) or unclear (a person decides).
+    `effect` is accepted (it answered the task, or was an attempt at it) or superseded (kept as evidence). `result` is a
+    key of RESULTS, or empty where the payload of a superseded visit says none. Timeliness: on_time, late, late_sync (done
+    in time, arrived late) or unclear (a person decides).
     """
 
     __tablename__ = "visit"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from flask import current_app
 
-from gridwatch.config import Settings
+from gridwatch.config import Settings, Unready
 
 
-class ClockUnreadable(RuntimeError):
+class ClockUnreadable(Unready):
     """GRIDWATCH_CLOCK_FILE does not hold one RFC 3339 time with an offset."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -13,6 +14,8 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from gridwatch.domain.errors import CATALOGUE, Refusal
+from gridwatch.web.language import language
+from gridwatch.web.pages import is_for_people, refusal_page
 
 log = logging.getLogger("gridwatch")
 
@@ -23,15 +26,12 @@ _BY_STATUS = {
 _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
-def language() -> str:
-    """`en` when the client prefers English, else `zh`."""
-    return "en" if request.accept_languages.best_match(["zh", "en"], default="zh") == "en" else "zh"
-
-
 def problem_response(refusal: Refusal, *, status: int | None = None) -> Response:
-    """The one error shape: type, title, status, detail, code, facts, do, request_id."""
+    """The one error shape: type, title, status, detail, code, facts, do, request_id; as a page for people who look at pages."""
     spoken = language()
     status = status or refusal.entry.status
+    if is_for_people():
+        return refusal_page(refusal, status)
     body = {
         "type": f"urn:gridwatch:problem:{refusal.code}",
         "title": refusal.title(spoken),
@@ -75,12 +75,21 @@ def _fields(messages: Any, path: str = "") -> list[dict[str, str]]:
     return [{"path": path, "problem": str(one)} for one in (messages if isinstance(messages, list) else [messages])]
 
 
+def _form_values() -> Iterable[str]:
+    return request.form.values() if request.mimetype == "application/x-www-form-urlencoded" else ()
+
+
 def install(app: Flask) -> None:
     """Give every request an id and every failure the one shape."""
 
     @app.before_request
-    def _name_request() -> None:
+    def _begin() -> None:
         g.request_id = secrets.token_hex(8)
+        # No text of ours holds a NUL, and PostgreSQL refuses even to compare one.
+        if "\0" in request.path:
+            raise Refusal("http.not_found")
+        if b"%00" in request.query_string or any("\0" in value for value in _form_values()):
+            raise Refusal("http.bad_request")
 
     @app.after_request
     def _safe_headers(answer: Response) -> Response:

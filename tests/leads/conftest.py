@@ -9,12 +9,12 @@ import pytest
 from gridwatch.calendars.queries import current_calendar
 from gridwatch.calendars.service import NoticeDay, import_days
 from gridwatch.db.base import new_id
+from gridwatch.domain.permits import Actor, Grant, Role
 from gridwatch.domain.worktime import DayKind
 from gridwatch.exchange.formats import CALENDAR
 from gridwatch.exchange.parsing import read_table
 from gridwatch.exchange.reading import Report
 from gridwatch.leads import service as leads
-from gridwatch.domain.permits import Actor, Grant, Role
 from tests.databases import ROOT
 from tests.fixtures import Caller, Clock, Work, World
 from tests.leads.desks import PHOTO, Desk

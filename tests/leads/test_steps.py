@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from gridwatch.audit.queries import breaks
 from gridwatch.audit.models import Event
+from gridwatch.audit.queries import breaks
 from gridwatch.leads.models import Lead, Obligation, Watch
 from gridwatch.notices.models import Notice
 from tests.fixtures import Clock, Work, World

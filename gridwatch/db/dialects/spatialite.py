@@ -5,15 +5,18 @@ from __future__ import annotations
 import ctypes.util
 import os
 import sqlite3
+from collections.abc import Collection
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, Table, event, insert
+from sqlalchemy import ColumnElement, Engine, Table, event, func, insert, select
+
+from gridwatch.config import Unready
 
 NAMES = ("mod_spatialite", "mod_spatialite.so", "mod_spatialite.dylib")
 
 
-class SpatialiteMissing(RuntimeError):
+class SpatialiteMissing(Unready):
     """mod_spatialite cannot be loaded. The text says which package brings it."""
 
 
@@ -101,6 +104,16 @@ def geometry(text: str) -> str:
     return f"GeomFromEWKT({text})"
 
 
+def stored_bytes(column: str) -> str:
+    """SQL for a column as it is stored, byte for byte (text, numbers): for who checks that nothing was changed."""
+    return f"CAST({column} AS BLOB)"
+
+
+def stored_instant(column: str) -> str:
+    """The same for an instant, in the form that base.Instant writes."""
+    return stored_bytes(column)
+
+
 def durability(connection: Any) -> dict[str, str]:
     """The settings on which "acknowledged means durable" (promise P1) stands, and whether each is as it must be."""
     names = {0: "off", 1: "normal", 2: "full", 3: "extra"}
@@ -143,3 +156,20 @@ def bulk_insert(connection: Any, table: Table, rows: list[dict[str, Any]]) -> No
 def point(lon: str, lat: str) -> str:
     """SQL for a WGS-84 point from two SQL expressions in degrees."""
     return f"MakePoint({lon}, {lat}, 4326)"
+
+
+def spatial_join(table: str, column: str, frame: str) -> str:
+    """SQL that joins the rows whose box meets `frame`, an expression over the tables on the left, by the index.
+
+    CROSS JOIN is SQLite's word for "in this order": left to itself it scans the table and asks the R-tree for each row.
+    """
+    return (
+        f"CROSS JOIN SpatialIndex AS boxes ON boxes.f_table_name = '{table}' AND boxes.f_geometry_column = '{column}' "
+        f"AND boxes.search_frame = {frame} CROSS JOIN {table} ON {table}.rowid = boxes.rowid"
+    )
+
+
+def among(column: Any, values: Collection[str]) -> ColumnElement[bool]:
+    """The condition that a text column has one of many values; one bound JSON text, where IN would bind each."""
+    table = func.json_each(orjson.dumps(list(values)).decode()).table_valued("value")
+    return column.in_(select(table.c.value))

@@ -1,0 +1,82 @@
+"""The machine that the figures come from, and who used its processors meanwhile. Linux: it reads /proc."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def describe() -> dict[str, Any]:
+    """CPU model, cores, RAM in GB, kernel, Python, and the load average at this moment."""
+    fields = dict(_fields("/proc/cpuinfo"))
+    memory = dict(_fields("/proc/meminfo"))
+    return {
+        "cpu": fields.get("model name", platform.machine()),
+        "cores": len(os.sched_getaffinity(0)),
+        "ram_gb": round(int(memory["MemTotal"].split()[0]) / 2**20, 1),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "load": round(os.getloadavg()[0], 2),
+    }
+
+
+def cpu_of(roots: Iterable[int]) -> float:
+    """CPU seconds (user and system) of these processes and everything that they started, ended children included."""
+    children: dict[int, list[int]] = defaultdict(list)
+    used: dict[int, float] = {}
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (directory / "stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked; its parent has its time
+        fields = text[text.rindex(")") + 2 :].split()
+        pid = int(directory.name)
+        children[int(fields[1])].append(pid)
+        used[pid] = sum(map(int, fields[11:15])) / _TICKS
+    total, seen, waiting = 0.0, set(), list(roots)
+    while waiting:
+        pid = waiting.pop()
+        if pid not in seen:
+            seen.add(pid)
+            total += used.get(pid, 0.0)
+            waiting += children[pid]
+    return total
+
+
+def cpu_busy() -> float:
+    """CPU seconds that the whole machine was busy since it started, stolen time included."""
+    fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
+    return (sum(fields) - fields[3] - fields[4]) / _TICKS  # without idle and waiting for disks
+
+
+class Others:
+    """Measures what processes outside the bench used: `with Others(roots) as others: …`, then `others.share` (0–1)."""
+
+    def __init__(self, roots: Iterable[int]) -> None:
+        self._roots = list(roots)
+        self.share = 0.0
+
+    def __enter__(self) -> Others:
+        self._before = self._read()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        busy, own, clock = (now - before for now, before in zip(self._read(), self._before, strict=True))
+        self.share = max(0.0, (busy - own) / (clock * (os.cpu_count() or 1)))
+
+    def _read(self) -> tuple[float, float, float]:
+        clock = float(Path("/proc/uptime").read_text().split()[0])
+        return cpu_busy(), cpu_of(self._roots), clock
+
+
+def _fields(path: str) -> Iterable[tuple[str, str]]:
+    for line in Path(path).read_text().splitlines():
+        name, colon, value = line.partition(":")
+        if colon:
+            yield name.strip(), value.strip()

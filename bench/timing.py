@@ -1,0 +1,34 @@
+"""Repeated measurement: warm up, alternate ours and the yardstick so that drift of the machine meets both, take medians."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import NamedTuple
+
+
+class Measured(NamedTuple):
+    """The median of several runs, and the lowest and highest."""
+
+    median: float
+    spread: tuple[float, float]
+
+
+def alternate(works: Sequence[Callable[[], float]], runs: int) -> list[Measured]:
+    """Run each once to warm up, then all of them `runs` times, the order turned round each time; each returns its own figure."""
+    for work in works:
+        work()
+    figures: list[list[float]] = [[] for _ in works]
+    for run in range(runs):
+        turn = list(zip(works, figures, strict=True))
+        for work, found in turn if run % 2 else reversed(turn):
+            found.append(work())
+    return [Measured(median(found), (min(found), max(found))) for found in figures]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long `work` takes by the clock on the wall."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started

@@ -1,0 +1,31 @@
+"""Every job of Gridwatch: its name, how often it is due, and where its function lives.
+
+A function takes the clock's time and returns counts of what it did. It commits for itself, in batches, and may be running
+in several processes at once; what must happen once is kept single by rows, never by the scheduler.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+EACH_TICK = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job. `function` is looked up when it runs, so that a broken one does not stop the others."""
+
+    name: str
+    every: timedelta
+    function: str
+
+
+# In this order: dates first, then what is said about them, then what leaves.
+JOBS: tuple[Job, ...] = (
+    Job("dates", EACH_TICK, "gridwatch.jobs.work:recompute_dates"),
+    Job("reminders", EACH_TICK, "gridwatch.jobs.work:write_reminders"),
+    Job("delivery", EACH_TICK, "gridwatch.jobs.work:deliver_notices"),
+)
+
+HEARTBEAT = "reminders"  # the job whose last run shows that a scheduler is alive

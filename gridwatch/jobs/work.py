@@ -1,0 +1,72 @@
+"""What the jobs do: small units of work, each committed, until nothing is left that is due. Any number of processes may run them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from gridwatch.calendars.queries import current_calendar
+from gridwatch.db.session import transaction
+from gridwatch.domain.permits import SYSTEM
+from gridwatch.domain.worktime import local_day
+from gridwatch.leads import recompute as recomputing
+from gridwatch.leads import reminders
+from gridwatch.leads.service import moment
+from gridwatch.notices import service as notices
+
+DUTIES_A_BATCH = 500
+NOTICES_A_BATCH = 1_000
+
+Did = dict[str, int]
+
+
+def recompute_dates(now: datetime) -> Did:
+    """Hold open dates against a calendar that was imported since (rulings R3, R11)."""
+    return _until_done(
+        lambda session: recomputing.recompute(
+            session, moment(SYSTEM, now, current_calendar(session)), limit=DUTIES_A_BATCH
+        )
+    )
+
+
+def write_reminders(now: datetime) -> Did:
+    """Write the reminders that are due, and make the feedback windows whose day has come (rulings R8, R9, R13)."""
+    did: Counter[str] = Counter()
+    after = None
+    while True:
+        with transaction() as session:
+            batch = reminders.write_due(
+                session, now=now, calendar=current_calendar(session), limit=DUTIES_A_BATCH, after=after
+            )
+        did.update(batch.did)
+        after = batch.last
+        if after is None:
+            return dict(did)
+
+
+def deliver_notices(now: datetime) -> Did:
+    """Let notices leave inside the sending window (ruling R13)."""
+    return _until_done(
+        lambda session: notices.deliver(
+            session,
+            now=now,
+            calendar=current_calendar(session),
+            ended=reminders.ended,
+            held=reminders.held(local_day(now)),
+            limit=NOTICES_A_BATCH,
+        )
+    )
+
+
+def _until_done(batch: Callable[[Session], Did]) -> Did:
+    """Run batches, each its own transaction, until one takes nothing; returns the sums of what they did."""
+    did: Counter[str] = Counter()
+    while True:
+        with transaction() as session:
+            done = batch(session)
+        did.update(done)
+        if not done["taken"]:
+            return dict(did)

@@ -1,0 +1,88 @@
+"""Grids and addresses: which a person reaches, and which grid a point lies in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Date, Select, bindparam, or_, select, text
+from sqlalchemy.orm import Session
+
+from gridwatch.db.engine import dialect_of
+from gridwatch.domain.errors import Refusal
+from gridwatch.domain.permits import Actor, Scope
+from gridwatch.people.reach import in_area, in_grids, within
+from gridwatch.places.models import Grid
+
+GRID_REACH = {Scope.AREA: in_area(Grid.area_path), Scope.GRID: in_grids(Grid.code)}
+
+CHUNK = 50_000  # points of one statement
+
+
+def valid_on(on: date) -> ColumnElement[bool]:
+    """The condition that a grid is valid on the local day `on`; both its days are included."""
+    return or_(Grid.valid_from.is_(None), Grid.valid_from <= on) & or_(Grid.valid_to.is_(None), Grid.valid_to >= on)
+
+
+def grid_by_code(session: Session, code: str) -> Grid | None:
+    """The grid with this code, valid or not."""
+    return session.get(Grid, code)
+
+
+def grids_within(actor: Actor, on: date) -> Select[Any]:
+    """The grids valid on `on` that the actor may see."""
+    return within(select(Grid).where(valid_on(on)), actor, "grid.read", GRID_REACH)
+
+
+def grid_in_reach(session: Session, actor: Actor, operation: str, code: str, on: date) -> Grid:
+    """The grid with this code, if it is valid on `on` and the actor reaches it by `operation`.
+
+    Raises 404 `grid.not_found` otherwise.
+    """
+    grid = session.scalar(within(select(Grid).where(Grid.code == code, valid_on(on)), actor, operation, GRID_REACH))
+    if grid is None:
+        raise Refusal("grid.not_found", grid=code)
+    return grid
+
+
+def grid_at(session: Session, lon: float, lat: float, *, on: date) -> Grid | None:
+    """The grid around a WGS-84 point (degrees) that is valid on the local day `on`, or None.
+
+    For a fact from the past give its day: it belongs to the grid that was valid then (domain.md §4b, edge e).
+    """
+    code = grids_at(session, [(lon, lat)], on=on)[0]
+    return None if code is None else session.get(Grid, code)
+
+
+def grids_at(session: Session, points: Sequence[tuple[float, float]], *, on: date) -> list[str | None]:
+    """For each WGS-84 point (longitude, latitude) the code of the grid around it on the local day `on`, or None.
+
+    One join over the spatial index for each CHUNK of points. A point on a common border belongs to the grid with the
+    smaller code, so that the same point always gives the same grid.
+    """
+    found: list[str | None] = [None] * len(points)
+    for start in range(0, len(points), CHUNK):
+        chunk = [(start + n, lon, lat) for n, (lon, lat) in enumerate(points[start : start + CHUNK])]
+        sql, values = grids_at_sql(session, chunk)
+        statement = text(sql).bindparams(bindparam("on", type_=Date))
+        for n, code in session.execute(statement, {**values, "on": on}):
+            found[n] = code
+    return found
+
+
+def grids_at_sql(session: Session, points: list[tuple[int, float, float]]) -> tuple[str, dict[str, Any]]:
+    """The statement of `grids_at` over (n, longitude, latitude) triples, and what to bind beside `:on`.
+
+    Its rows are (n, code), none for a point outside every grid.
+    """
+    dialect = dialect_of(session)
+    table, values = dialect.points_table(points)
+    point = dialect.point("p.lon", "p.lat")
+    join = dialect.spatial_join("grid", "shape", point)
+    sql = (
+        f"SELECT p.n, min(grid.code) FROM {table} {join} WHERE ST_Covers(grid.shape, {point}) "  # noqa: S608 - constants
+        "AND (grid.valid_from IS NULL OR grid.valid_from <= :on) AND (grid.valid_to IS NULL OR grid.valid_to >= :on) "
+        "GROUP BY p.n"
+    )
+    return sql, values

@@ -1,0 +1,46 @@
+"""The `outcome` document: one per item of a user, in the scope `user:<id>`, saying how the item stands now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from gridwatch.db.feed import Document
+from gridwatch.sync import words
+from gridwatch.sync.models import Item
+from gridwatch.web.clock import rfc3339
+
+
+def outcomes(session: Session, items: list[Item]) -> Iterable[Document]:
+    """One document an item. A second content under the same id has none: the first one names it in `facts.also`."""
+    for item in items:
+        if not item.reused:
+            scopes = frozenset({f"user:{item.user_id}"} if item.shown else ())
+            yield Document("outcome", item.id, item.rev, scopes, _outcome(item))
+
+
+def _outcome(item: Item) -> dict[str, Any]:
+    return {
+        "item_kind": item.kind,
+        "device_id": item.device_id,
+        "device_no": item.device_no,
+        "task_id": item.task_id,
+        "captured_at": rfc3339(item.captured_at),
+        "outcome": item.outcome,
+        "code": item.code,
+        "message": words.message(item.outcome, item.code, item.facts),
+        "facts": item.facts,
+        "receipt": receipt(item),
+        "became": item.became,
+        "result_rev": item.result_rev,
+    }
+
+
+def receipt(item: Item) -> dict[str, Any]:
+    """The server's durable word that it holds the item."""
+    return {"id": item.id, "item_sha256": item.sha256, "received_at": rfc3339(item.received_at), "no": item.no}
+
+
+RENDERERS = {Item: outcomes}

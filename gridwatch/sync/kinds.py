@@ -1,0 +1,231 @@
+"""The kinds of items as a table: kind → what applies it. A handler calls the same service that the consoles use.
+
+A handler gets a `Fact`, whose common part is checked, and returns an `Applied`. A Refusal of a service, which has changed
+nothing, becomes an outcome here: what is a fact is never refused, only queued for a person (invariant I6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gridwatch.audit import service as audit
+from gridwatch.domain.datum import Datum, to_wgs84
+from gridwatch.domain.errors import Refusal
+from gridwatch.domain.lead_words import Act
+from gridwatch.domain.permits import Actor, Role, scopes_for
+from gridwatch.domain.worktime import WorkCalendar, local_day
+from gridwatch.leads import service as leads
+from gridwatch.leads.models import Lead
+from gridwatch.leads.queries import lead_within
+from gridwatch.people.queries import held_scopes
+from gridwatch.sync import checking, words
+from gridwatch.sync.decoding import is_uuid
+from gridwatch.sync.models import Item
+from gridwatch.tasks import service as tasks
+from gridwatch.tasks.models import Visit
+
+_ONCE_HELD = timedelta(days=180)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An item to apply: its row (times corrected), what was sent, who sent it, and the calendar and time of applying it.
+
+    The item's own arrival drives its clocks; `now` is later than that only for an item that was held.
+    """
+
+    item: Item
+    value: Mapping[str, Any]
+    actor: Actor
+    calendar: WorkCalendar
+    now: datetime
+    is_plausible: bool
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        """What the kind itself brings."""
+        return self.value["payload"]
+
+    @property
+    def performed_at(self) -> datetime | None:
+        """The corrected time of capture, None where it cannot be true."""
+        return self.item.corrected_at if self.is_plausible else None
+
+    @property
+    def hashes(self) -> list[str]:
+        """SHA-256 of all files of the item."""
+        return [one["sha256"] for one in checking.files_of(dict(self.value))]
+
+    @property
+    def point(self) -> tuple[float, float] | None:
+        """Longitude and latitude of the place of capture in WGS-84."""
+        place = self.value.get("place")
+        if not place:
+            return None
+        return to_wgs84(place["lon"], place["lat"], Datum.named(place.get("crs") or "WGS84"))
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of an item. `rev` is that of the document it changed, `became` names the thing that it made."""
+
+    outcome: str = words.ACCEPTED
+    code: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    rev: int | None = None
+    became: dict[str, Any] | None = None
+
+
+Handler = Callable[[Session, Fact], Applied]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row of the table. `on_task`: the item must name a task and the rev of it that the phone knew."""
+
+    apply: Handler
+    on_task: bool = False
+
+
+def _visit(session: Session, fact: Fact) -> Applied:
+    """visit.submit: what a worker did at the door of a task; what it means for a lead follows from it (recheck, verification)."""
+    item, value = fact.item, fact.value
+    result = tasks.submit_visit(
+        session,
+        tasks.VisitReport(
+            id=item.id, task_id=value["task_id"], base_rev=value["base_rev"], device_id=item.device_id, performed_at=fact.performed_at,
+            uncertainty_s=item.uncertainty_s, in_order=item.in_order, received_at=item.received_at, item_version=item.item_version,
+            payload=dict(fact.payload), place=value.get("place"), files=checking.files_of(dict(value)),
+        ),
+        actor=fact.actor, calendar=fact.calendar,
+    )  # fmt: skip
+    if result.effect == "review":
+        fields = [{**one, "path": f"payload.{one['path']}".rstrip(".")} for one in result.fields]
+        return Applied(words.REVIEW, result.code, {"fields": fields} if fields else {})
+    if result.effect == "superseded":
+        return Applied(words.SUPERSEDED, result.code, rev=result.task.rev if result.task else None)
+    if result.visit is not None and result.task is not None:
+        leads.note_visit(session, result.visit, result.task, actor=fact.actor, now=item.received_at, calendar=fact.calendar)
+    return Applied(rev=result.task.rev if result.task else None, became={"kind": "visit", "id": item.id})
+
+
+def _withdraw_visit(session: Session, fact: Fact) -> Applied:
+    """visit.withdraw: {visit_id, reason}. The visit stays as it was sent; that its author took it back is on record for the desk."""
+    visit_id = fact.payload.get("visit_id")
+    visit = session.get(Visit, visit_id) if is_uuid(visit_id) else None
+    if visit is None or visit.by_user != fact.actor.id or visit.task_id != fact.value["task_id"]:
+        return _invalid([_problem("payload.visit_id", "应为您在本任务的走访记录 / a visit of yours to this task is needed")])
+    audit.record(
+        session, chain=None, act="visit.withdrawn", subject=("visit", visit.id), actor_id=fact.actor.id, at=fact.item.received_at,
+        data={"reason": str(fact.payload.get("reason") or "")[:500], "task": visit.task_id},
+    )  # fmt: skip
+    return Applied(became={"kind": "visit", "id": visit.id})
+
+
+def _report(session: Session, fact: Fact) -> Applied:
+    """lead.report: T01. The payload is {category, title, description, entity_id, address}; the id of the item is the lead's."""
+    told = fact.payload
+    wrong = [
+        _problem(f"payload.{name}", "应为文字 / a text is needed")
+        for name in _REPORT
+        if not isinstance(told.get(name) or "", str)
+    ]
+    if wrong:
+        return _invalid(wrong)
+    if not scopes_for(fact.actor, "lead.report"):
+        return _invalid([_problem("kind", "您的岗位不上报线索 / your role does not report leads")])
+    by_market = Role.MARKET_MANAGER in fact.actor.roles and Role.GRID_WORKER not in fact.actor.roles
+    lon, lat = fact.point or (None, None)
+    report = leads.LeadReport(
+        id=fact.item.id, category=told.get("category") or "", title=told.get("title") or "", description=told.get("description") or "",
+        entity_id=told.get("entity_id") or None, address_text=told.get("address") or "", lon=lon, lat=lat,
+        grid_code=(fact.item.scope or "").partition("grid:")[2] or None, evidence=fact.hashes, performed_at=fact.performed_at,
+        received_at=fact.item.received_at, source="market" if by_market else "worker", flags=["needs_review"] if by_market else [],
+    )  # fmt: skip
+    return _became_lead(leads.report(session, report, actor=fact.actor, calendar=fact.calendar))
+
+
+_REPORT = ("category", "title", "description", "entity_id", "address")
+
+
+def _lead_step(act: Act, *, with_evidence: bool = False) -> Handler:
+    """lead.resubmit, lead.withdraw, notice.serve: a step of the lead table. The payload is {lead_id, and the fields of its row}."""
+
+    def _take(session: Session, fact: Fact) -> Applied:
+        inputs = dict(fact.payload)
+        lead_id = inputs.pop("lead_id", None)
+        if not is_uuid(lead_id):
+            return _invalid([_problem("payload.lead_id", "应为线索编号 / the id of a lead is needed")])
+        try:
+            lead = lead_within(session, lead_id, fact.actor, "lead.step")
+        except Refusal:
+            if _held_once(session, fact, lead_id):
+                return Applied(words.SUPERSEDED, "reassigned")
+            raise
+        if with_evidence:
+            inputs.setdefault("evidence", fact.hashes)
+        leads.take_step(session, lead, act, inputs, actor=fact.actor, now=fact.now, calendar=fact.calendar)
+        return _became_lead(lead)
+
+    return _take
+
+
+def _became_lead(lead: Lead) -> Applied:
+    return Applied(rev=lead.rev, became={"kind": "lead", "id": lead.id, "no": lead.no})
+
+
+def _held_once(session: Session, fact: Fact, lead_id: str) -> bool:
+    """Whether the lead stands in a grid that the sender held within the last 180 days: then it was his work, and went to others."""
+    today = local_day(fact.item.received_at)
+    grid = session.scalar(select(Lead.grid_code).where(Lead.id == lead_id))
+    return (
+        grid is not None
+        and f"grid:{grid}" in session.scalars(held_scopes(fact.actor.id, today, today - _ONCE_HELD)).all()
+    )
+
+
+def _keep(session: Session, fact: Fact) -> Applied:
+    """address.bind, checklist.submit, suggestion.submit: the item itself is the record; the desk reads it as it was sent."""
+    item = fact.item
+    audit.record(
+        session, chain=None, act=item.kind, subject=("item", item.id), actor_id=fact.actor.id, at=item.received_at,
+        data={"payload": fact.payload, "scope": item.scope},
+    )  # fmt: skip
+    return Applied(became={"kind": item.kind.partition(".")[0], "id": item.id})
+
+
+KINDS: dict[str, Kind] = {
+    "visit.submit": Kind(_visit, on_task=True),
+    "visit.withdraw": Kind(_withdraw_visit, on_task=True),
+    "lead.report": Kind(_report),
+    "lead.resubmit": Kind(_lead_step(Act.RESUBMIT, with_evidence=True)),
+    "lead.withdraw": Kind(_lead_step(Act.WITHDRAW)),
+    "notice.serve": Kind(_lead_step(Act.SERVE_NOTICE, with_evidence=True)),
+    "address.bind": Kind(_keep),
+    "checklist.submit": Kind(_keep),
+    "suggestion.submit": Kind(_keep),
+}
+
+
+def from_refusal(refusal: Refusal) -> Applied:
+    """The outcome of an item that a rule refused: stored for a person, with the rule's own words."""
+    facts = {**refusal.facts, "refused": refusal.code, "reason": refusal.title()}
+    if refusal.entry.status == 409:
+        return Applied(words.REVIEW, "stale_base", facts)
+    named = facts.pop("fields", None) or [_problem("", refusal.title())]
+    facts["fields"] = [{**one, "path": f"payload.{one['path']}".rstrip(".")} for one in named]
+    return Applied(words.REVIEW, "payload_invalid", facts)
+
+
+def _invalid(fields: list[checking.Problem]) -> Applied:
+    return Applied(words.REVIEW, "payload_invalid", {"fields": fields})
+
+
+def _problem(path: str, problem: str) -> checking.Problem:
+    return {"path": path, "problem": problem}

@@ -1,0 +1,74 @@
+"""Pull, push and reference data for phones (sync-protocol, sections 3 and 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from flask import Response, current_app
+
+from gridwatch.db.base import db
+from gridwatch.domain.errors import Refusal
+from gridwatch.sync import decoding, heartbeats, pull, reference, schemas, service, wire
+from gridwatch.web.api import Blueprint
+from gridwatch.web.clock import now, rfc3339
+from gridwatch.web.identity import current_actor, permit
+
+blueprint = Blueprint("sync", __name__, url_prefix="/api/v1")
+
+_MOST_PULL_BYTES = 1_000_000
+
+
+def _takes(schema: type[schemas.Output]) -> dict[str, Any]:
+    """The request body in the API document; the view reads it by hand."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+@blueprint.post("/sync/pull")
+@blueprint.doc(**_takes(schemas.PullIn))
+@blueprint.response(200, schemas.PullOut)
+@permit("sync.phone")
+def post_pull() -> Response:
+    """What changed in the scopes that the caller may hold now."""
+    actor, settings, moment = current_actor(), current_app.config["GRIDWATCH"], now()
+    wanted = pull.read(wire.read_json(_MOST_PULL_BYTES, Refusal("http.too_large")))
+    answer = pull.Pull(db.session(), actor.id, wanted, moment, settings.secret_key, settings.tombstone_days).answer()
+    response = wire.answer(answer)
+    if wanted.heartbeat is not None and actor.device_id is not None:
+        heartbeats.of_this_process().note(
+            current_app._get_current_object(), actor.device_id, actor.id, wanted.heartbeat, moment
+        )
+    return response
+
+
+@blueprint.post("/sync/push")
+@blueprint.doc(**_takes(schemas.PushIn))
+@blueprint.response(200, schemas.PushOut)
+@permit("sync.phone")
+def post_push() -> Response:
+    """Take facts in; each gets an outcome of its own and, unless it is rejected, a receipt."""
+    actor, moment = current_actor(), now()
+    body = wire.read_json(service.MOST_BYTES_ALONE, service.too_large())
+    envelope = decoding.read(body)
+    service.check_size(envelope, len(body))
+    results = service.push(envelope, actor, moment)
+    return wire.answer([orjson.dumps({"server_time": rfc3339(moment), "results": results})])
+
+
+@blueprint.get("/ref")
+@blueprint.response(200)
+@permit("reference.read")
+def get_reference_list() -> dict[str, str]:
+    """Name → hash of each piece of reference data."""
+    return reference.hashes(db.session())
+
+
+@blueprint.get("/ref/<name>/<sha256>")
+@blueprint.response(200)
+@permit("reference.read")
+def get_reference(name: str, sha256: str) -> Response:
+    """One piece of reference data; what stands under a hash never changes."""
+    response = Response(reference.body(db.session(), name, sha256), content_type="application/json")
+    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    response.set_etag(sha256)
+    return response

@@ -1,0 +1,157 @@
+"""The shapes of pull and push, for the API document. Bodies are read and written by hand (pull.py, decoding.py, service.py):
+pull joins stored text, and push must tell what one item did wrong from what the envelope did wrong.
+"""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from gridwatch.sync import pull, service
+from gridwatch.web.api import Output
+
+
+class HeartbeatIn(Output):
+    """What a phone says of itself. Further plain members are kept."""
+
+    device_id = fields.String()
+    app_build = fields.Integer()
+    unsent = fields.Integer(metadata={"description": "Items in the outbox."})
+    unsent_bytes = fields.Integer()
+    oldest_unsent_at = fields.String(allow_none=True)
+    highest_device_no = fields.Integer(
+        metadata={"description": "The last number given out by this device to this user."}
+    )
+    incidents = fields.Integer(metadata={"description": "How often a digest did not agree."})
+    storage_persisted = fields.Boolean()
+    storage_used = fields.Integer()
+
+
+class PullIn(Output):
+    """What a phone holds: its token (or null) for each scope. `user:me` means the caller's own scope."""
+
+    schema = fields.Integer(load_default=pull.NEWEST_SCHEMA)
+    limit = fields.Integer(
+        metadata={"description": f"Changes in the answer, {pull.LEAST} to {pull.MOST}; clamped. Default {pull.USUAL}."}
+    )
+    scopes = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(allow_none=True),
+        metadata={"maxProperties": pull.MOST_SCOPES, "description": "Scope → token."},
+    )
+    heartbeat = fields.Nested(HeartbeatIn, allow_none=True)
+
+
+class DigestOut(Output):
+    """Number of live documents, and the XOR of the first 64 bits of SHA-256 over kind/id/rev."""
+
+    count = fields.Integer(required=True)
+    hash = fields.String(required=True, validate=validate.Regexp(r"^[0-9a-f]{16}$"))
+
+
+class ChangeOut(Output):
+    """`put` brings a document at its newest state, `leave` says that the scope no longer holds it."""
+
+    op = fields.String(required=True, validate=validate.OneOf(["put", "leave"]))
+    kind = fields.String(required=True)
+    id = fields.String(required=True)
+    rev = fields.Integer()
+    seq = fields.Integer(required=True)
+    doc = fields.Dict()
+
+
+class ScopeOut(Output):
+    """One scope that moved: a delta, or a page of a snapshot."""
+
+    scope = fields.String(required=True)
+    mode = fields.String(required=True, validate=validate.OneOf(["delta", "snapshot"]))
+    snapshot = fields.String(
+        metadata={"description": "Names the build; another name means: throw away what was staged."}
+    )
+    page = fields.Integer()
+    token = fields.String(required=True)
+    more = fields.Boolean(required=True)
+    digest = fields.Nested(DigestOut, required=True, allow_none=True)
+    changes = fields.List(fields.Nested(ChangeOut), required=True)
+
+
+class PullOut(Output):
+    """A scope that is left out is unchanged: its token stays good."""
+
+    server_time = fields.String(required=True)
+    epoch = fields.String(required=True)
+    granted = fields.List(fields.String(), required=True)
+    revoked = fields.List(fields.String(), required=True)
+    scopes = fields.List(fields.Nested(ScopeOut), required=True)
+    more = fields.Boolean(required=True)
+
+
+class ItemIn(Output):
+    """One immutable fact. What its `payload` holds depends on `kind`. Unknown members are kept and hashed."""
+
+    id = fields.String(required=True, metadata={"description": "UUIDv7 made by the phone."})
+    device_no = fields.Integer(
+        required=True, metadata={"description": "1, 2, 3 … for each device and user, without gaps."}
+    )
+    kind = fields.String(required=True, validate=validate.OneOf(sorted(service.KINDS)))
+    captured_at = fields.String(required=True, metadata={"description": "RFC 3339 with offset, by the phone's clock."})
+    payload = fields.Dict(required=True)
+    task_id = fields.String(allow_none=True)
+    base_rev = fields.Integer(allow_none=True)
+    scope = fields.String(allow_none=True)
+    scope_token = fields.String(allow_none=True)
+    item_version = fields.String(allow_none=True)
+    clock = fields.Dict(
+        allow_none=True,
+        metadata={
+            "description": "offset_ms (server minus phone), offset_age_s, rtt_ms, as measured at the last contact."
+        },
+    )
+    place = fields.Dict(allow_none=True)
+    depends_on = fields.List(fields.String(), allow_none=True)
+    files = fields.List(fields.Dict(), allow_none=True)
+
+
+class PushIn(Output):
+    """A batch: at most 200 items or 1 MB."""
+
+    device_id = fields.String(required=True)
+    items = fields.List(fields.Nested(ItemIn), required=True, validate=validate.Length(max=service.MOST_ITEMS))
+
+
+class ReceiptOut(Output):
+    """The server's durable word that it holds the item."""
+
+    id = fields.String(required=True)
+    item_sha256 = fields.String(required=True)
+    received_at = fields.String(required=True)
+    no = fields.Integer(required=True)
+
+
+class FirstOut(Output):
+    """What the first answer said."""
+
+    outcome = fields.String(required=True)
+    code = fields.String(required=True, allow_none=True)
+
+
+class ResultOut(Output):
+    """The outcome of one item; every member is always there."""
+
+    id = fields.String(required=True, allow_none=True)
+    outcome = fields.String(
+        required=True, validate=validate.OneOf(["accepted", "duplicate", "superseded", "held", "review", "rejected"])
+    )
+    code = fields.String(required=True, allow_none=True)
+    message = fields.String(required=True)
+    facts = fields.Dict(required=True)
+    receipt = fields.Nested(ReceiptOut, required=True, allow_none=True)
+    missing = fields.List(fields.String(), required=True)
+    rev = fields.Integer(required=True, allow_none=True)
+    first = fields.Nested(FirstOut, required=True, allow_none=True)
+
+
+class PushOut(Output):
+    """One result an item, in the order sent."""
+
+    server_time = fields.String(required=True)
+    results = fields.List(fields.Nested(ResultOut), required=True)

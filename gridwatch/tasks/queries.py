@@ -1,0 +1,91 @@
+"""Tasks and visits, looked up within reach."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.orm import Session
+
+from gridwatch.domain.errors import Refusal
+from gridwatch.domain.permits import Actor, Scope
+from gridwatch.domain.task_flow import OPEN, is_plausible
+from gridwatch.people.models import GridDuty, User
+from gridwatch.people.queries import on_duty
+from gridwatch.people.reach import in_area, in_grids, within
+from gridwatch.tasks.models import Task, Visit
+
+TASK_REACH = {Scope.AREA: in_area(Task.area_path), Scope.GRID: in_grids(Task.grid_code)}
+
+AT_ONCE = 5_000  # values in one IN list
+
+
+def tasks_within(actor: Actor, *, state: str | None = None, grid: str | None = None) -> Select[Any]:
+    """A statement for the tasks that the actor may see; of one state or grid. `open` stands for every open state."""
+    statement = within(select(Task), actor, "task.read", TASK_REACH)
+    if state is not None:
+        statement = statement.where(Task.state.in_(sorted(OPEN)) if state == "open" else Task.state == state)
+    return statement if grid is None else statement.where(Task.grid_code == grid)
+
+
+def queue_within(actor: Actor) -> Select[Any]:
+    """A statement for the hand-triage queue: tasks of the actor's street whose grid nobody knows."""
+    return within(select(Task).where(Task.state == "planned"), actor, "task.route", TASK_REACH)
+
+
+def task_in_reach(session: Session, actor: Actor, task_id: str, operation: str = "task.read") -> Task:
+    """The task with this id. Raises 404 `task.not_found` where there is none within reach."""
+    task = session.scalar(within(select(Task).where(Task.id == task_id), actor, operation, TASK_REACH))
+    if task is None:
+        raise Refusal("task.not_found", task=task_id)
+    return task
+
+
+def lock_task(session: Session, task_id: str) -> Task | None:
+    """The task as it is now, locked until the end of the transaction; None where there is none."""
+    statement = select(Task).where(Task.id == task_id).with_for_update()
+    return session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
+
+
+def task_of_source(session: Session, kind: str, source_id: str) -> Task | None:
+    """The task that a cause made, if it did."""
+    return session.scalar(select(Task).where(Task.kind == kind, Task.source_id == source_id))
+
+
+def open_first_checks(session: Session, entity_id: str) -> list[Task]:
+    """The open first checks of an entity, locked until the end of the transaction."""
+    statement = select(Task).where(
+        Task.entity_id == entity_id, Task.kind == "first_check", Task.state.in_(sorted(OPEN))
+    )
+    return list(session.scalars(statement.order_by(Task.id).with_for_update()))
+
+
+def visits_of(session: Session, task_ids: Iterable[str]) -> dict[str, list[Visit]]:
+    """Task id → its visits in the order of their arrival, those without effect included."""
+    found: dict[str, list[Visit]] = defaultdict(list)
+    wanted = list(task_ids)
+    for start in range(0, len(wanted), AT_ONCE):
+        statement = select(Visit).where(Visit.task_id.in_(wanted[start : start + AT_ONCE]))
+        for visit in session.scalars(statement.order_by(Visit.received_at, Visit.id)):
+            found[visit.task_id or ""].append(visit)
+    return found
+
+
+def others_on_duty(session: Session, grid_code: str, user_id: str, on: date) -> bool:
+    """Whether anybody but this person is on duty in the grid on the local day `on`."""
+    others = (
+        select(func.count())
+        .select_from(GridDuty)
+        .join(User, and_(User.id == GridDuty.user_id, User.disabled_at.is_(None)))
+        .where(GridDuty.grid_code == grid_code, GridDuty.user_id != user_id, on_duty(on))
+    )
+    return bool(session.scalar(others))
+
+
+def moment_of(visit: Visit) -> datetime:
+    """When a visit counts as done: at its corrected time, or where that cannot be, at its arrival."""
+    done_at = visit.performed_at
+    return done_at if done_at is not None and is_plausible(done_at, visit.received_at) else visit.received_at

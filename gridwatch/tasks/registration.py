@@ -1,0 +1,72 @@
+"""From the register to the phone: what an event does to an entity, and the first check that follows.
+
+It stands here because it needs both shelves: entities, and the tasks above them, which entities must not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from gridwatch.domain.items import first_check_items
+from gridwatch.domain.permits import Actor
+from gridwatch.domain.worktime import WorkCalendar
+from gridwatch.entities import service as entities
+from gridwatch.entities.models import Entity
+from gridwatch.entities.service import Registered, RegistryNotice
+from gridwatch.tasks.models import Task
+from gridwatch.tasks.queries import open_first_checks, task_of_source
+from gridwatch.tasks.service import FIRST_CHECK_REASON, MOVED_REASON, amend_items, close_task, plan_first_check
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What a registry event led to: the entity and what became of it, and the first check that it called for, if any."""
+
+    registered: Registered
+    task: Task | None
+
+
+def take_in(
+    session: Session, notice: RegistryNotice, calendar: WorkCalendar, *, actor: Actor, now: datetime, today: date
+) -> TakenIn:
+    """Take in one registry event with everything that follows from it. Raises what `entities.register` raises. Flushes."""
+    registered = entities.register(session, notice, actor=actor, now=now, today=today)
+    return TakenIn(registered, follow(session, registered, notice, calendar, now=now))
+
+
+def follow(
+    session: Session, registered: Registered, notice: RegistryNotice, calendar: WorkCalendar, *, now: datetime
+) -> Task | None:
+    """The tasks that follow from what became of an entity; returns the first check of this event, if there is one.
+
+    New, or at another address: a first check, which takes the place of an open one at the old address (domain.md §4d,
+    RG01 and RG02). Ended: open first checks go. Another scope: an open one asks for permits, or no longer does.
+    """
+    entity = registered.entity
+    if registered.effect == "duplicate":
+        return task_of_source(session, "first_check", notice.event_id)
+    if registered.effect == "created":
+        if entity.status != "active":
+            return None
+        return plan_first_check(
+            session, entity, notice.event_id, notice.occurred_on, calendar, reason=FIRST_CHECK_REASON, at=now
+        )
+    if registered.moved or registered.ended:
+        for task in open_first_checks(session, entity.id):
+            close_task(session, task, "entity_gone" if registered.ended else "entity_moved", now)
+    if registered.moved:
+        return plan_first_check(
+            session, entity, notice.event_id, notice.occurred_on, calendar, reason=MOVED_REASON, at=now
+        )
+    if registered.sectors_changed:
+        ask_for_permits(session, entity, now)
+    return None
+
+
+def ask_for_permits(session: Session, entity: Entity, now: datetime) -> None:
+    """Have the open first checks of an entity ask for what its sectors need now. Flushes."""
+    for task in open_first_checks(session, entity.id):
+        amend_items(session, task, first_check_items(entity.permit_sectors), now)

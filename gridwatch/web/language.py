@@ -1,0 +1,30 @@
+"""The language of an answer: what `?lang=` says, else the cookie that it left, else what the browser prefers. Chinese first."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+LANGUAGES = ("zh", "en")
+ARGUMENT, COOKIE = "lang", "gridwatch_lang"
+A_YEAR = 365 * 24 * 60 * 60
+
+
+def language() -> str:
+    """`zh` or `en`, for this request."""
+    for said in (request.args.get(ARGUMENT), request.cookies.get(COOKIE)):
+        if said in LANGUAGES:
+            return str(said)
+    return request.accept_languages.best_match(LANGUAGES, default="zh") or "zh"
+
+
+def install(app: Flask) -> None:
+    """Remember the language that a person chose."""
+
+    @app.after_request
+    def _remember(answer: Response) -> Response:
+        chosen = request.args.get(ARGUMENT)
+        if chosen in LANGUAGES and answer.mimetype == "text/html":
+            answer.set_cookie(
+                COOKIE, chosen, max_age=A_YEAR, path="/", httponly=True, samesite="Lax", secure=request.is_secure
+            )
+        return answer
