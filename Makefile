@@ -47,8 +47,8 @@ lint: $(DEV) ## 写法、格式、层次 · style, format, shelves
 format: $(DEV) ## 排好格式 · put the format right
 	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 
-openapi: system-demo $(RUNTIME) ## 重写 openapi.json · write openapi.json anew
-	@$(ENV) $(BIN)/gridwatch openapi >openapi.json.new && mv openapi.json.new openapi.json
+openapi: system-demo $(RUNTIME) ## 重写 docs/openapi.json · write docs/openapi.json anew
+	@$(ENV) $(BIN)/gridwatch openapi >docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 bench: system-test $(DEV) ## 两种数据库上的速度 · speed on both databases
 	@$(ENV) exec $(BIN)/python -m bench $(ARGS)

@@ -50,7 +50,12 @@ def main(names: tuple[str, ...], size: str, database: str, file: Path | None) ->
     click.echo()
     click.echo(as_text(rows))
     if file is not None:
-        report = {"at": started.isoformat(), "command": command, "machine": facts, "rows": [row.as_json() for row in rows]}
+        report = {
+            "at": started.isoformat(),
+            "command": command,
+            "machine": facts,
+            "rows": [row.as_json() for row in rows],
+        }
         file.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
     if size == "full" and any(row.met is False for row in rows):
         sys.exit(1)

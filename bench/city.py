@@ -49,9 +49,7 @@ class City:
     def communities(self) -> list[str]:
         """The codes of its communities."""
         number = -(-self.grids // GRIDS_A_COMMUNITY)
-        return [
-            f"{street_code(n // COMMUNITIES_A_STREET)}{n % COMMUNITIES_A_STREET + 1:03d}" for n in range(number)
-        ]
+        return [f"{street_code(n // COMMUNITIES_A_STREET)}{n % COMMUNITIES_A_STREET + 1:03d}" for n in range(number)]
 
     @cached_property
     def streets(self) -> list[str]:
@@ -61,9 +59,7 @@ class City:
     @cached_property
     def grid_codes(self) -> list[str]:
         """The codes of its grids, community by community."""
-        return [
-            f"{self.communities[n // GRIDS_A_COMMUNITY]}{n % GRIDS_A_COMMUNITY + 1:03d}" for n in range(self.grids)
-        ]
+        return [f"{self.communities[n // GRIDS_A_COMMUNITY]}{n % GRIDS_A_COMMUNITY + 1:03d}" for n in range(self.grids)]
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:

@@ -6,7 +6,8 @@ import random
 from collections.abc import Iterator
 from datetime import date
 
-from sqlalchemy import Connection, text
+from geoalchemy2 import Geometry
+from sqlalchemy import Column, Connection, Integer, MetaData, Table
 
 from bench.city import City, build_areas, build_grids
 from bench.databases import Place, settle
@@ -14,6 +15,7 @@ from bench.machine import Others
 from bench.table import Aim, Row
 from bench.timing import alternate, seconds
 from gridwatch.db.base import db
+from gridwatch.db.engine import dialect_of
 from gridwatch.places.queries import grids_at
 
 ON = date(2026, 9, 18)
@@ -42,7 +44,7 @@ def run(place: Place) -> Iterator[Row]:
         with db.engine.begin() as connection:
             build_areas(connection, city)
             build_grids(connection, city)
-            _build_points(connection, place.kind, points)
+            _build_points(connection, points)
         settle(db.engine)
         _compare(place.kind, points)
         session = db.session()
@@ -67,13 +69,14 @@ def _points(city: City, number: int) -> Points:
     ]
 
 
-def _build_points(connection: Connection, kind: str, points: Points) -> None:
-    of_geometry = "geometry(Point, 4326)" if kind == "postgis" else "BLOB"
-    connection.execute(text(f"CREATE TABLE bench_point (n integer PRIMARY KEY, at {of_geometry} NOT NULL)"))
-    make = "ST_SetSRID(ST_Point(:lon, :lat), 4326)" if kind == "postgis" else "MakePoint(:lon, :lat, 4326)"
-    for start in range(0, len(points), 10_000):
-        rows = [{"n": start + n, "lon": lon, "lat": lat} for n, (lon, lat) in enumerate(points[start : start + 10_000])]
-        connection.execute(text(f"INSERT INTO bench_point (n, at) VALUES (:n, {make})"), rows)
+def _build_points(connection: Connection, points: Points) -> None:
+    table = Table(
+        "bench_point", MetaData(), Column("n", Integer, primary_key=True),
+        Column("at", Geometry("POINT", srid=4326, spatial_index=False), nullable=False),
+    )  # fmt: skip
+    table.create(connection)
+    rows = [{"n": n, "at": f"SRID=4326;POINT({lon!r} {lat!r})"} for n, (lon, lat) in enumerate(points)]
+    dialect_of(connection).bulk_insert(connection, table, rows)
 
 
 def _bare(kind: str) -> list[tuple[int, str]]:

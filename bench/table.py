@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-HEADINGS = ("bench", "what", "database", "size", "Gridwatch", "bare", "ratio", "aim", "met")
+HEADINGS = ("bench", "what", "database", "size", "Gridwatch", "yardstick", "ratio", "aim", "met")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Aim:
     of_ratio: bool = False
 
     def __str__(self) -> str:
-        sign, kind = "≥" if self.least else "≤", "× bare" if self.of_ratio else ""
+        sign, kind = "≥" if self.least else "≤", "×" if self.of_ratio else ""
         return f"{sign} {_number(self.limit)}{kind}"
 
     def met(self, ours: float, ratio: float | None) -> bool | None:
@@ -81,7 +81,7 @@ def as_text(rows: Iterable[Row]) -> str:
     shown = [_line(line, widths) for line in lines]
     shown.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     yardsticks = dict.fromkeys((row.bench, row.bare_is) for row in rows if row.bare_is)
-    return "\n".join([*shown, "", *(f"bare, {bench}: {bare_is}" for bench, bare_is in yardsticks)])
+    return "\n".join([*shown, "", *(f"yardstick, {bench}: {bare_is}" for bench, bare_is in yardsticks)])
 
 
 def _line(cells: Iterable[str], widths: list[int]) -> str:

@@ -18,6 +18,7 @@ COMMANDS = {
     "tick": "gridwatch.jobs.commands:tick",
     "migrate": "gridwatch.jobs.commands:migrate",
     "load": "gridwatch.exchange.commands:load",
+    "password": "gridwatch.people.commands:password",
     "doctor": "gridwatch.jobs.doctor:doctor",
     "verify": "gridwatch.audit.commands:verify",
     "openapi": "gridwatch.jobs.commands:openapi",

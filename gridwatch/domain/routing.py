@@ -57,10 +57,7 @@ def read_point(lon: float | None, lat: float | None, datum: str | None) -> Point
         raise Refusal("place.point_incomplete")
     if not datum:
         raise Refusal("place.datum_unstated")
-    try:
-        stated = Datum.named(datum)
-    except ValueError:
-        raise Refusal("place.datum_unknown", datum=datum) from None
+    stated = _DATUMS.get(datum) or _named(datum)
     if not (isfinite(lon) and isfinite(lat)):
         raise Refusal("place.point_incomplete")
     if looks_swapped(lon, lat):
@@ -68,6 +65,16 @@ def read_point(lon: float | None, lat: float | None, datum: str | None) -> Point
     if not in_china(lon, lat):
         raise Refusal("place.outside_china", lon=lon, lat=lat)
     return Point(lon, lat, stated, to_wgs84(lon, lat, stated))
+
+
+_DATUMS = {datum.value: datum for datum in Datum}
+
+
+def _named(datum: str) -> Datum:
+    try:
+        return Datum.named(datum)
+    except ValueError:
+        raise Refusal("place.datum_unknown", datum=datum) from None
 
 
 # A bracket, with at most one bracket inside it; both widths of bracket are mixed freely in real scopes.

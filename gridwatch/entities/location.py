@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gridwatch.db.engine import dialect_of
 from gridwatch.domain.datum import Datum, to_wgs84
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.routing import RoutedBy, choose_grid
 from gridwatch.places.models import Address, Grid
 from gridwatch.places.queries import grids_at, valid_on
-
-AT_ONCE = 5_000  # values in one IN list
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +67,16 @@ class _Known:
     point: tuple[float, float] | None
 
 
-def _addresses(session: Session, codes: Iterable[str]) -> dict[str | None, _Known]:
+def _addresses(session: Session, codes: Collection[str]) -> dict[str | None, _Known]:
     found: dict[str | None, _Known] = {}
-    for part in _parts(codes):
-        rows = session.execute(
-            select(Address.code, Address.grid_code, Address.area_path, Address.lon, Address.lat, Address.datum)
-            .where(Address.code.in_(part))
-        )  # fmt: skip
-        for code, grid_code, area_path, lon, lat, datum in rows:
-            point = None if lon is None or lat is None else to_wgs84(lon, lat, Datum(datum))
-            found[code] = _Known(grid_code, area_path, point)
+    columns = (Address.code, Address.grid_code, Address.area_path, Address.lon, Address.lat, Address.datum)
+    rows = session.execute(select(*columns).where(dialect_of(session).among(Address.code, codes)))
+    for code, grid_code, area_path, lon, lat, datum in rows:
+        point = None if lon is None or lat is None else to_wgs84(lon, lat, Datum(datum))
+        found[code] = _Known(grid_code, area_path, point)
     return found
 
 
-def _grid_paths(session: Session, codes: Iterable[str], on: date) -> dict[str, str]:
-    paths: dict[str, str] = {}
-    for part in _parts(codes):
-        statement = select(Grid.code, Grid.area_path).where(Grid.code.in_(part), valid_on(on))
-        paths.update(session.execute(statement).all())
-    return paths
-
-
-def _parts(values: Iterable[str]) -> Iterable[list[str]]:
-    wanted = sorted(values)
-    return (wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE))
+def _grid_paths(session: Session, codes: Collection[str], on: date) -> dict[str, str]:
+    statement = select(Grid.code, Grid.area_path).where(dialect_of(session).among(Grid.code, codes), valid_on(on))
+    return dict(session.execute(statement).all())

@@ -28,7 +28,7 @@ from gridwatch.entities.service import Admission, RegistryNotice, area_of
 from gridwatch.entities.uscc import UsccVerdict
 from gridwatch.exchange.parsing import Record
 from gridwatch.exchange.reading import Reason
-from gridwatch.exchange.writing import AT_ONCE, Counts, Load, merge, record_file
+from gridwatch.exchange.writing import Counts, Load, merge, record_file
 from gridwatch.places.documents import address_document
 from gridwatch.places.models import Address, Grid
 from gridwatch.tasks.registration import ask_for_permits, follow
@@ -274,12 +274,8 @@ def _stored_rows(session: Session, model: Any, rows: Iterable[Any]) -> dict[str,
     """Code → the stored values of the columns, geometry left out."""
     table = model.__table__
     columns = [column for column in table.columns if column.name != "position"]
-    codes = [row["code"] for row in rows]
-    found: dict[str, dict[str, Any]] = {}
-    for start in range(0, len(codes), AT_ONCE):
-        statement = select(*columns).where(table.c.code.in_(codes[start : start + AT_ONCE]))
-        found.update({row["code"]: dict(row) for row in session.execute(statement).mappings()})
-    return found
+    statement = select(*columns).where(dialect_of(session).among(table.c.code, [row["code"] for row in rows]))
+    return {row["code"]: dict(row) for row in session.execute(statement).mappings()}
 
 
 def _parts(by_grid: dict[str, list[Row]]) -> Iterable[list[Row]]:

@@ -22,7 +22,6 @@ from gridwatch.places.models import Address, Grid
 from gridwatch.places.queries import valid_on
 
 GRIDS_FILE = "grids.geojson"
-AT_ONCE = 5_000  # values in one IN list
 
 _CODES = {"areas": Area.code, "departments": Department.code, "grids": Grid.code, "addresses": Address.code}
 _LEVEL_OF = {  # table → column → the level that the area must have
@@ -98,7 +97,7 @@ def _known_codes(
                 wanted[target].update(value if isinstance(value, tuple) else [value] if value is not None else [])
     known: dict[str, Any] = {}
     for name, column in _CODES.items():
-        stored = _in_parts(session, column, wanted[name] - brought[name])
+        stored = _rows_of(session, column, wanted[name] - brought[name])
         known[name] = _Anything() if name in refused else brought[name].union(row[0] for row in stored)
     return known
 
@@ -140,7 +139,7 @@ def _check_level(
 
 def _check_areas_stay(session: Session, areas: list[Record], report: Report) -> None:
     """The path of an area stands in every row below it; nothing in this command rewrites those."""
-    rows = _in_parts(session, Area.code, (area["code"] for area in areas), Area.level, Area.parent_code)
+    rows = _rows_of(session, Area.code, (area["code"] for area in areas), Area.level, Area.parent_code)
     stored = {code: (level, parent) for code, level, parent in rows}
     for area in areas:
         level, parent = stored.get(area["code"], (area["level"], area["parent_code"]))
@@ -150,7 +149,7 @@ def _check_areas_stay(session: Session, areas: list[Record], report: Report) -> 
 
 
 def _check_grids_stay(session: Session, grids: list[GridShape], report: Report) -> None:
-    stored = dict(_in_parts(session, Grid.code, (grid.code for grid in grids), Grid.community_code))
+    stored = dict(_rows_of(session, Grid.code, (grid.code for grid in grids), Grid.community_code))
     for grid in grids:
         community = stored.get(grid.code, grid.community_code)
         if community != grid.community_code:
@@ -178,9 +177,6 @@ def _check_overlap(session: Session, grids: list[GridShape], report: Report, tod
             report.refuse(OVERLAP_STORED, GRIDS_FILE, line=new.line, column="geometry", value=new.code, **facts)
 
 
-def _in_parts(session: Session, column: Any, codes: Iterable[str], *more: Any) -> Iterable[Any]:
+def _rows_of(session: Session, column: Any, codes: Iterable[str], *more: Any) -> Iterable[Any]:
     """Rows (code, *more) of the stored codes among `codes`."""
-    wanted = sorted(set(codes))
-    for start in range(0, len(wanted), AT_ONCE):
-        part = wanted[start : start + AT_ONCE]
-        yield from session.execute(select(column, *more).where(column.in_(part)))
+    return session.execute(select(column, *more).where(dialect_of(session).among(column, set(codes)))).all()

@@ -17,6 +17,7 @@ from gridwatch.areas.models import Area, Department
 from gridwatch.audit import service as audit
 from gridwatch.calendars.queries import current_calendar
 from gridwatch.calendars.service import NoticeDay, import_days
+from gridwatch.db.engine import dialect_of
 from gridwatch.db.feed import touch
 from gridwatch.domain.permits import SYSTEM
 from gridwatch.exchange.formats import LEVELS
@@ -29,7 +30,6 @@ from gridwatch.places.documents import managers_of
 from gridwatch.places.models import Grid
 from gridwatch.tasks import dues
 
-AT_ONCE = 5_000  # values in one IN list
 USERS_AT_ONCE = 500
 
 Unit = Callable[[], AbstractContextManager[Session]]
@@ -228,11 +228,8 @@ def merge(session: Session, model: Any, key: str, rows: list[dict[str, Any]]) ->
 
 def _stored(session: Session, model: Any, key: str, values: list[str]) -> dict[str, Any]:
     column = getattr(model, key)
-    found = {}
-    for start in range(0, len(values), AT_ONCE):
-        for one in session.scalars(select(model).where(column.in_(values[start : start + AT_ONCE])).order_by(column)):
-            found[getattr(one, key)] = one
-    return found
+    statement = select(model).where(dialect_of(session).among(column, values)).order_by(column)
+    return {getattr(one, key): one for one in session.scalars(statement)}
 
 
 def record_file(session: Session, load: Load, file: str, counts: Counts) -> None:

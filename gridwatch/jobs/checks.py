@@ -28,7 +28,7 @@ from gridwatch.jobs.table import HEARTBEAT
 from gridwatch.web.clock import now
 
 HEARTBEAT_MOST = timedelta(seconds=120)
-CLOCK_MOST = timedelta(seconds=2)
+CLOCK_MOST_S = 2.0
 CALENDAR_AHEAD = timedelta(days=60)
 DISK_LEAST_SHARE, DISK_LEAST_BYTES = 0.05, 1_000_000_000
 PROBE = "probe"  # the name of the row that the write probe writes
@@ -88,14 +88,15 @@ def durability() -> Finding:
 
 def clocks() -> Finding:
     """The clock of this machine and that of the database agree."""
+    settings: Settings = current_app.config["GRIDWATCH"]
+    if settings.is_sqlite:
+        return Finding("clock", True, "数据库在本机，同一时钟", "the database is on this machine and has its clock")
     with db.engine.connect() as connection:
-        told = connection.scalar(select(func.current_timestamp()))
-    if told.tzinfo is None:
-        told = told.replace(tzinfo=UTC)  # SQLite: UTC, in whole seconds
-    apart = abs(datetime.now(UTC) - told)
+        told = connection.scalar(select(func.clock_timestamp()))
+    apart = abs((datetime.now(UTC) - told).total_seconds())
     return Finding(
-        "clock", apart <= CLOCK_MOST, f"与数据库时钟相差 {apart.total_seconds():.1f} 秒",
-        f"{apart.total_seconds():.1f} s away from the clock of the database", "两台机器都开启 NTP / run NTP on both machines",
+        "clock", apart <= CLOCK_MOST_S, f"与数据库时钟相差 {apart:.1f} 秒", f"{apart:.1f} s away from the clock of the database",
+        "两台机器都开启 NTP / run NTP on both machines",
     )  # fmt: skip
 
 
@@ -130,6 +131,8 @@ def disk() -> Finding:
     """There is room on the disk of the data: 5 % or 1 GB, whichever is less."""
     settings: Settings = current_app.config["GRIDWATCH"]
     place = settings.sqlite_path.parent if settings.sqlite_path else Path.cwd()
+    while not place.exists():
+        place = place.parent
     usage = shutil.disk_usage(place)
     enough = usage.free >= min(DISK_LEAST_SHARE * usage.total, DISK_LEAST_BYTES)
     free = f"{usage.free / 1e9:.1f} GB"
@@ -165,6 +168,7 @@ def examined(check: Check) -> Finding:
         return check()
     except SQLAlchemyError as problem:
         reason = str(getattr(problem, "orig", problem)).splitlines()[0]
-        return Finding(check.__name__, False, f"无法检查：{reason}", f"cannot be checked: {reason}")
+        fix = "先解决 database 一项 / settle the database first"
+        return Finding(check.__name__, False, f"无法检查：{reason}", f"cannot be checked: {reason}", fix)
     finally:
         db.session.rollback()

@@ -121,13 +121,18 @@ def start_scheduler(app: Flask, settings: Settings) -> BackgroundScheduler:
 def serve_embedded(app: Flask, settings: Settings, started: Callable[[int], None] = lambda port: None) -> None:
     """Answer and tick in this process until SIGTERM or SIGINT. `started` is told the port once it is listening.
 
-    Raises OSError where the address is taken.
+    Raises Unready where the address cannot be had.
     """
     sockets: dict[int, Any] = {}
-    server = create_server(
-        app, map=sockets, host=settings.host, port=settings.port, threads=settings.threads, max_request_body_size=BODY_MOST,
-        channel_timeout=IDLE_S, clear_untrusted_proxy_headers=False, ident=None,
-    )  # fmt: skip
+    try:
+        server = create_server(
+            app, map=sockets, host=settings.host, port=settings.port, threads=settings.threads,
+            max_request_body_size=BODY_MOST, channel_timeout=IDLE_S, clear_untrusted_proxy_headers=False, ident=None,
+        )  # fmt: skip
+    except OSError as problem:
+        raise Unready(
+            f"无法监听 {settings.host}:{settings.port}，请改 GRIDWATCH_HOST 或 GRIDWATCH_PORT / cannot listen there: {problem}"
+        ) from None
     asked_to_stop: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:

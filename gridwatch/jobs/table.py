@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-EACH_TICK = timedelta(0)
+EACH_TICK, HOURLY = timedelta(0), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,9 @@ JOBS: tuple[Job, ...] = (
     Job("dates", EACH_TICK, "gridwatch.jobs.work:recompute_dates"),
     Job("reminders", EACH_TICK, "gridwatch.jobs.work:write_reminders"),
     Job("delivery", EACH_TICK, "gridwatch.jobs.work:deliver_notices"),
+    Job("held_items", EACH_TICK, "gridwatch.jobs.work:release_held_items"),
+    Job("sign_ins", HOURLY, "gridwatch.jobs.work:clean_sign_ins"),
+    Job("feed", HOURLY, "gridwatch.jobs.work:clean_feed"),
 )
 
 HEARTBEAT = "reminders"  # the job whose last run shows that a scheduler is alive

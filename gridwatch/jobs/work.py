@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
+from flask import current_app
 from sqlalchemy.orm import Session
 
 from gridwatch.calendars.queries import current_calendar
+from gridwatch.config import Settings
 from gridwatch.db.session import transaction
 from gridwatch.domain.permits import SYSTEM
 from gridwatch.domain.worktime import local_day
@@ -16,6 +18,8 @@ from gridwatch.leads import recompute as recomputing
 from gridwatch.leads import reminders
 from gridwatch.leads.service import moment
 from gridwatch.notices import service as notices
+from gridwatch.people import sign_in
+from gridwatch.sync import housekeeping
 
 DUTIES_A_BATCH = 500
 NOTICES_A_BATCH = 1_000
@@ -59,6 +63,37 @@ def deliver_notices(now: datetime) -> Did:
             limit=NOTICES_A_BATCH,
         )
     )
+
+
+def release_held_items(now: datetime) -> Did:
+    """Apply pushed items whose dependency has come, and hand to a person those that waited too long (sync-protocol, 4)."""
+    with transaction() as session:
+        return housekeeping.release_overdue(session, now)
+
+
+def clean_sign_ins(now: datetime) -> Did:
+    """Forget what expired of sign-ins."""
+    with transaction() as session:
+        return sign_in.clean(session, now)
+
+
+def clean_feed(now: datetime) -> Did:
+    """Age out old outcomes, forget that documents left long ago, drop snapshots that nobody needs any more."""
+    settings: Settings = current_app.config["GRIDWATCH"]
+    portions: dict[str, Callable[[Session], int]] = {
+        "outcomes": lambda session: housekeeping.age_out_outcomes(session, now),
+        "tombstones": lambda session: housekeeping.purge_tombstones(session, now, settings.tombstone_days),
+        "snapshots": lambda session: housekeeping.clean_snapshots(session, now),
+    }
+    did: Counter[str] = Counter(dict.fromkeys(portions, 0))
+    for name, portion in portions.items():
+        while True:
+            with transaction() as session:
+                done = portion(session)
+            did[name] += done
+            if not done:
+                break
+    return dict(did)
 
 
 def _until_done(batch: Callable[[Session], Did]) -> Did:

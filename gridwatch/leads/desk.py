@@ -95,8 +95,9 @@ def page_by_number(
     if cursor:
         ids = ids.where(Lead.no < paging.decode(cursor, 1)[0])
     wanted = session.execute(ids.order_by(Lead.no.desc()).limit(limit + 1)).all()
-    duty = _first_duties(Lead.id.in_([row.id for row in wanted[:limit]])).subquery("duty")
-    statement = _rows(duty, outer=True).where(Lead.id.in_([row.id for row in wanted[:limit]]))
+    shown = [row.id for row in wanted[:limit]]
+    duty = _first_duties(Obligation.lead_id.in_(shown)).subquery("duty")
+    statement = _rows(duty, outer=True).where(Lead.id.in_(shown))
     rows = list(session.execute(statement.order_by(Lead.no.desc())).all())
     return rows, paging.encode([wanted[limit - 1].no]) if len(wanted) > limit else None
 
@@ -151,7 +152,7 @@ def _not_suspended() -> ColumnElement[bool]:
 def _at_desk(actor: Actor) -> Select[Any]:
     """The ids of the duties at the actor's desks: one select for each desk, so that each goes by its own index."""
     parts = [(_owed_by(Owner.REPORTER), Lead.reporter_id == actor.id), *_desks(actor)]
-    live = Lead.state.not_in(sorted(state.value for state in ENDED))
+    live = Lead.state.in_([state.value for state in LeadState if state not in ENDED])
     selects = [
         select(Obligation.id)
         .join(Lead, Lead.id == Obligation.lead_id)

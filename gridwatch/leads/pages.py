@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -35,6 +36,12 @@ MENU = (
 )
 A_PAGE, NOTICES = 20, 6
 _ACTS = {one.value: one for one in Act if one is not Act.SUBMIT}
+
+
+@blueprint.app_template_test("digest")
+def is_digest(value: str) -> bool:
+    """Whether a value is the SHA-256 of a piece of evidence, which is told by its first digits."""
+    return re.fullmatch(r"[0-9a-f]{64}", value) is not None
 
 
 # -- lists ------------------------------------------------------------------------------------------------------------

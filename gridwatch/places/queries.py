@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from shapely import STRtree, from_wkb
+from shapely import points as shapely_points
 from sqlalchemy import ColumnElement, Date, Select, bindparam, or_, select, text
 from sqlalchemy.orm import Session
 
@@ -17,7 +19,7 @@ from gridwatch.places.models import Grid
 
 GRID_REACH = {Scope.AREA: in_area(Grid.area_path), Scope.GRID: in_grids(Grid.code)}
 
-CHUNK = 50_000  # points of one statement
+CHUNK = 50_000  # points in memory at once, as geometries
 
 
 def valid_on(on: date) -> ColumnElement[bool]:
@@ -58,31 +60,34 @@ def grid_at(session: Session, lon: float, lat: float, *, on: date) -> Grid | Non
 def grids_at(session: Session, points: Sequence[tuple[float, float]], *, on: date) -> list[str | None]:
     """For each WGS-84 point (longitude, latitude) the code of the grid around it on the local day `on`, or None.
 
-    One join over the spatial index for each CHUNK of points. A point on a common border belongs to the grid with the
-    smaller code, so that the same point always gives the same grid.
+    A point on a common border belongs to the grid with the smaller code, so that the same point always gives the same grid.
+    The database finds the outlines near the points by its spatial index, once; GEOS, on which both databases stand, decides
+    here which outline covers which point. Asked point by point, a database spends ten times as long (bench `route`).
     """
     found: list[str | None] = [None] * len(points)
+    if not points:
+        return found
+    sql, values = outlines_near_sql(session, points)
+    near = session.execute(text(sql).bindparams(bindparam("on", type_=Date)), {**values, "on": on}).all()
+    near.sort(reverse=True)  # by code: the smaller one has the last word
+    codes, outlines = [code for code, _ in near], from_wkb([outline for _, outline in near])
     for start in range(0, len(points), CHUNK):
-        chunk = [(start + n, lon, lat) for n, (lon, lat) in enumerate(points[start : start + CHUNK])]
-        sql, values = grids_at_sql(session, chunk)
-        statement = text(sql).bindparams(bindparam("on", type_=Date))
-        for n, code in session.execute(statement, {**values, "on": on}):
-            found[n] = code
+        tree = STRtree(shapely_points(points[start : start + CHUNK]))
+        covering, covered = tree.query(outlines, predicate="covers")
+        for place, n in zip(covering.tolist(), covered.tolist(), strict=True):
+            found[start + n] = codes[place]
     return found
 
 
-def grids_at_sql(session: Session, points: list[tuple[int, float, float]]) -> tuple[str, dict[str, Any]]:
-    """The statement of `grids_at` over (n, longitude, latitude) triples, and what to bind beside `:on`.
-
-    Its rows are (n, code), none for a point outside every grid.
-    """
+def outlines_near_sql(session: Session, points: Sequence[tuple[float, float]]) -> tuple[str, dict[str, Any]]:
+    """The statement of `grids_at`, and what to bind beside `:on`: (code, outline as WKB) of the grids around all points."""
     dialect = dialect_of(session)
-    table, values = dialect.points_table(points)
-    point = dialect.point("p.lon", "p.lat")
-    join = dialect.spatial_join("grid", "shape", point)
+    lons, lats = zip(*points, strict=True)
+    asked = f"(SELECT {dialect.geometry(':frame')} AS frame) AS asked"
+    near = dialect.spatial_join("grid", "shape", "asked.frame")
     sql = (
-        f"SELECT p.n, min(grid.code) FROM {table} {join} WHERE ST_Covers(grid.shape, {point}) "  # noqa: S608 - constants
-        "AND (grid.valid_from IS NULL OR grid.valid_from <= :on) AND (grid.valid_to IS NULL OR grid.valid_to >= :on) "
-        "GROUP BY p.n"
+        f"SELECT grid.code, ST_AsBinary(grid.shape) FROM {asked} {near} WHERE "  # noqa: S608 - constants
+        "(grid.valid_from IS NULL OR grid.valid_from <= :on) AND (grid.valid_to IS NULL OR grid.valid_to >= :on)"
     )
-    return sql, values
+    corners = f"{min(lons)!r} {min(lats)!r}, {max(lons)!r} {max(lats)!r}"
+    return sql, {"frame": f"SRID=4326;MULTIPOINT({corners})"}

@@ -24,6 +24,7 @@ from gridwatch.leads import service as leads
 from gridwatch.leads.models import Lead
 from gridwatch.leads.queries import lead_within
 from gridwatch.people.queries import held_scopes
+from gridwatch.places.models import Grid
 from gridwatch.sync import checking, words
 from gridwatch.sync.decoding import is_uuid
 from gridwatch.sync.models import Item
@@ -106,12 +107,13 @@ def _visit(session: Session, fact: Fact) -> Applied:
         actor=fact.actor, calendar=fact.calendar,
     )  # fmt: skip
     if result.effect == "review":
-        fields = [{**one, "path": f"payload.{one['path']}".rstrip(".")} for one in result.fields]
-        return Applied(words.REVIEW, result.code, {"fields": fields} if fields else {})
+        return Applied(words.REVIEW, result.code, {"fields": _of_payload(result.fields)} if result.fields else {})
     if result.effect == "superseded":
         return Applied(words.SUPERSEDED, result.code, rev=result.task.rev if result.task else None)
     if result.visit is not None and result.task is not None:
-        leads.note_visit(session, result.visit, result.task, actor=fact.actor, now=item.received_at, calendar=fact.calendar)
+        leads.note_visit(
+            session, result.visit, result.task, actor=fact.actor, now=item.received_at, calendar=fact.calendar
+        )
     return Applied(rev=result.task.rev if result.task else None, became={"kind": "visit", "id": item.id})
 
 
@@ -120,7 +122,9 @@ def _withdraw_visit(session: Session, fact: Fact) -> Applied:
     visit_id = fact.payload.get("visit_id")
     visit = session.get(Visit, visit_id) if is_uuid(visit_id) else None
     if visit is None or visit.by_user != fact.actor.id or visit.task_id != fact.value["task_id"]:
-        return _invalid([_problem("payload.visit_id", "应为您在本任务的走访记录 / a visit of yours to this task is needed")])
+        return _invalid(
+            [_problem("payload.visit_id", "应为您在本任务的走访记录 / a visit of yours to this task is needed")]
+        )
     audit.record(
         session, chain=None, act="visit.withdrawn", subject=("visit", visit.id), actor_id=fact.actor.id, at=fact.item.received_at,
         data={"reason": str(fact.payload.get("reason") or "")[:500], "task": visit.task_id},
@@ -193,9 +197,10 @@ def _held_once(session: Session, fact: Fact, lead_id: str) -> bool:
 def _keep(session: Session, fact: Fact) -> Applied:
     """address.bind, checklist.submit, suggestion.submit: the item itself is the record; the desk reads it as it was sent."""
     item = fact.item
+    grid = session.get(Grid, (item.scope or "").partition("grid:")[2])
     audit.record(
-        session, chain=None, act=item.kind, subject=("item", item.id), actor_id=fact.actor.id, at=item.received_at,
-        data={"payload": fact.payload, "scope": item.scope},
+        session, chain=grid.community_code if grid else None, act=item.kind, subject=("item", item.id),
+        actor_id=fact.actor.id, at=item.received_at, data={"payload": fact.payload, "scope": item.scope},
     )  # fmt: skip
     return Applied(became={"kind": item.kind.partition(".")[0], "id": item.id})
 
@@ -219,8 +224,15 @@ def from_refusal(refusal: Refusal) -> Applied:
     if refusal.entry.status == 409:
         return Applied(words.REVIEW, "stale_base", facts)
     named = facts.pop("fields", None) or [_problem("", refusal.title())]
-    facts["fields"] = [{**one, "path": f"payload.{one['path']}".rstrip(".")} for one in named]
+    facts["fields"] = _of_payload(named)
     return Applied(words.REVIEW, "payload_invalid", facts)
+
+
+def _of_payload(fields: list[checking.Problem]) -> list[checking.Problem]:
+    """Problems that a service found, with the path that they have in the item. `task_id` stands beside the payload."""
+    return [
+        one if one["path"] == "task_id" else {**one, "path": f"payload.{one['path']}".rstrip(".")} for one in fields
+    ]
 
 
 def _invalid(fields: list[checking.Problem]) -> Applied:

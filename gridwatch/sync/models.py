@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gridwatch.db.base import Base, Id, Instant, Json
@@ -53,6 +53,14 @@ class Item(Fed, Base):
     shown: Mapped[bool] = mapped_column(Boolean, nullable=False, default=True)
     __table_args__ = (
         Index("uq_sync_item_content", "id", "sha256", unique=True),
+        # Of two contents under one id that come at once, only one can be the first.
+        Index(
+            "uq_sync_item_first",
+            "id",
+            unique=True,
+            postgresql_where=text("NOT reused"),
+            sqlite_where=text("NOT reused"),
+        ),
         Index("ix_sync_item_device", "device_id", "user_id", "device_no"),
         Index("ix_sync_item_outcome", "outcome", "received_at"),
         Index("ix_sync_item_shown", "shown", "received_at"),

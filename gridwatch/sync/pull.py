@@ -143,7 +143,7 @@ class Pull:
             build = queries.build_named(self.session, epoch, scope, position.build)
             if build is not None:
                 return self._page(build, position, most)
-        elif position is not None and standing.purged_to <= position.seq <= standing.counter:
+        elif position is not None and position.seq <= standing.counter:
             part = self._delta(epoch, scope, position.seq, most)
             if part is not None:
                 return part

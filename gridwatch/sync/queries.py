@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, case, func, literal_column, select, true, union
+from sqlalchemy import Select, and_, case, func, select, true
 from sqlalchemy.orm import Session
 
 from gridwatch.db.feed import FeedRow, FeedScope
 from gridwatch.domain.permits import Actor, Grant, Role
 from gridwatch.people.models import User
 from gridwatch.people.queries import held_scopes
-from gridwatch.sync.models import Heartbeat, Item, RefusedNumber, ServerState, Snapshot
+from gridwatch.sync.models import Item, ServerState, Snapshot
 from gridwatch.tasks.models import Task
 
 
@@ -125,65 +124,6 @@ def sender(session: Session, item: Item, today: date) -> Actor | None:
         grids=tuple(sorted(scope.removeprefix("grid:") for scope in scopes if scope.startswith("grid:"))),
         device_id=item.device_id,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """Which numbers of a device and user came. Ranges are (first, last), both included, in rising order.
-
-    `missing` never arrived although a higher number did, or although the phone says that nothing is unsent; `refused` were
-    rejected and so not stored; `waiting` are still on the phone by its own last word.
-    """
-
-    device_id: str
-    user_id: str
-    highest: int
-    missing: list[tuple[int, int]]
-    refused: list[tuple[int, int]]
-    waiting: tuple[int, int] | None
-
-
-def gaps(session: Session, device_id: str, user_id: str) -> Ledger:
-    """The gap ledger of one device and user (sync-protocol, section 4)."""
-    came = select(Item.device_no.label("no")).where(
-        Item.device_id == device_id, Item.user_id == user_id, Item.device_no.is_not(None)
-    )
-    refused = select(RefusedNumber.device_no.label("no")).where(
-        RefusedNumber.device_id == device_id, RefusedNumber.user_id == user_id
-    )
-    known = union(came, refused).subquery("known")
-    pairs = select(known.c.no, func.lag(known.c.no, 1, 0).over(order_by=known.c.no).label("before")).subquery("pairs")
-    holes = session.execute(
-        select(pairs.c.before, pairs.c.no).where(pairs.c.no > pairs.c.before + 1).order_by(pairs.c.no)
-    )
-    missing = [(before + 1, no - 1) for before, no in holes]
-    highest = session.scalar(select(func.max(known.c.no))) or 0
-    word = session.scalars(
-        select(Heartbeat).where(Heartbeat.device_id == device_id, Heartbeat.user_id == user_id)
-    ).first()
-    waiting = None
-    if (
-        word is not None
-        and isinstance(word.said.get("highest_device_no"), int)
-        and word.said["highest_device_no"] > highest
-    ):
-        tail = (highest + 1, word.said["highest_device_no"])
-        if word.said.get("unsent") == 0:
-            missing.append(tail)
-        else:
-            waiting = tail
-    not_come = session.scalars(refused.except_(came).order_by(literal_column("no")))
-    return Ledger(device_id, user_id, highest, missing, _ranges(not_come), waiting)
-
-
-def _ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    ranges: list[tuple[int, int]] = []
-    for number in numbers:
-        if ranges and ranges[-1][1] == number - 1:
-            ranges[-1] = (ranges[-1][0], number)
-        else:
-            ranges.append((number, number))
-    return ranges
 
 
 def neighbours(

@@ -9,7 +9,7 @@ from flask import Response, current_app
 
 from gridwatch.db.base import db
 from gridwatch.domain.errors import Refusal
-from gridwatch.sync import decoding, heartbeats, pull, reference, schemas, service, wire
+from gridwatch.sync import decoding, heartbeats, ledger, pull, reference, schemas, service, wire
 from gridwatch.web.api import Blueprint
 from gridwatch.web.clock import now, rfc3339
 from gridwatch.web.identity import current_actor, permit
@@ -53,6 +53,15 @@ def post_push() -> Response:
     service.check_size(envelope, len(body))
     results = service.push(envelope, actor, moment)
     return wire.answer([orjson.dumps({"server_time": rfc3339(moment), "results": results})])
+
+
+@blueprint.get("/sync/devices")
+@blueprint.arguments(schemas.HealthQuery, location="query")
+@blueprint.response(200, schemas.HealthPage)
+@permit("sync.health")
+def get_devices(query: dict[str, Any]) -> dict[str, Any]:
+    """The phones of the area: last contact, what is unsent, and which numbers never arrived. No league table of people."""
+    return ledger.health(db.session(), current_actor(), cursor=query["cursor"], limit=query["limit"])
 
 
 @blueprint.get("/ref")

@@ -7,7 +7,8 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from gridwatch.sync import pull, service
-from gridwatch.web.api import Output
+from gridwatch.web.api import Input, Output
+from gridwatch.web.clock import rfc3339
 
 
 class HeartbeatIn(Output):
@@ -155,3 +156,61 @@ class PushOut(Output):
 
     server_time = fields.String(required=True)
     results = fields.List(fields.Nested(ResultOut), required=True)
+
+
+class HealthQuery(Input):
+    """Which page of devices."""
+
+    cursor = fields.String(load_default=None)
+    limit = fields.Integer(load_default=50)
+
+
+class PhoneOut(Output):
+    """A device, as it named itself at its last sign-in."""
+
+    id = fields.String(required=True)
+    name = fields.String(required=True)
+    platform = fields.String(required=True)
+    app_build = fields.Integer(required=True)
+
+
+class HolderOut(Output):
+    """Whose device it is."""
+
+    id = fields.String(required=True)
+    name = fields.String(required=True)
+
+
+class RangeOut(Output):
+    """Numbers from `first` to `last`, both included."""
+
+    first = fields.Function(lambda pair: pair[0], metadata={"type": "integer"}, required=True)
+    last = fields.Function(lambda pair: pair[1], metadata={"type": "integer"}, required=True)
+
+
+class LedgerOut(Output):
+    """Which numbers of the device came: `missing` never did, `refused` were rejected, `waiting` are still on the phone."""
+
+    highest = fields.Integer(required=True)
+    missing = fields.List(fields.Nested(RangeOut), required=True)
+    refused = fields.List(fields.Nested(RangeOut), required=True)
+    waiting = fields.Nested(RangeOut, required=True, allow_none=True)
+    last_contact_at = fields.Function(
+        lambda ledger: rfc3339(ledger.last_contact_at), metadata={"type": ["string", "null"]}, required=True
+    )
+    said = fields.Dict(required=True, metadata={"description": "The last heartbeat."})
+
+
+class HealthOut(Output):
+    """One device of one person."""
+
+    device = fields.Nested(PhoneOut, required=True)
+    user = fields.Nested(HolderOut, required=True)
+    ledger = fields.Nested(LedgerOut, required=True)
+
+
+class HealthPage(Output):
+    """A page of devices."""
+
+    items = fields.List(fields.Nested(HealthOut), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)

@@ -65,7 +65,8 @@ def _queue_page(said: Any, refused: tuple[str, str, Refusal] | None = None) -> R
     found = paging.page(session, listed, [Task.id], cursor=cursor, limit=A_PAGE, key_of=lambda task: [task.id])
     refusal = refused[2] if refused else None
     answer = page(
-        "tasks/queue.html", status=refusal.entry.status if refusal else 200, tasks=found["items"], grids=_grids(session, actor),
+        "tasks/queue.html", status=refusal.entry.status if refusal else 200, today=local_day(now()),
+        tasks=found["items"], grids=_grids(session, actor),
         items={code: item.words for code, item in CURRENT.items()}, words=words, cursor=cursor or "",
         total=session.scalar(listed.with_only_columns(func.count(), maintain_column_froms=True)),
         more=_address(said, cursor=found["next_cursor"]) if found["next_cursor"] else None,

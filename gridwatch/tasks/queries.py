@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
+from gridwatch.db.engine import dialect_of
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor, Scope
 from gridwatch.domain.task_flow import OPEN, is_plausible
@@ -19,8 +20,6 @@ from gridwatch.people.reach import in_area, in_grids, within
 from gridwatch.tasks.models import Task, Visit
 
 TASK_REACH = {Scope.AREA: in_area(Task.area_path), Scope.GRID: in_grids(Task.grid_code)}
-
-AT_ONCE = 5_000  # values in one IN list
 
 
 def tasks_within(actor: Actor, *, state: str | None = None, grid: str | None = None) -> Select[Any]:
@@ -63,14 +62,12 @@ def open_first_checks(session: Session, entity_id: str) -> list[Task]:
     return list(session.scalars(statement.order_by(Task.id).with_for_update()))
 
 
-def visits_of(session: Session, task_ids: Iterable[str]) -> dict[str, list[Visit]]:
+def visits_of(session: Session, task_ids: Collection[str]) -> dict[str, list[Visit]]:
     """Task id → its visits in the order of their arrival, those without effect included."""
     found: dict[str, list[Visit]] = defaultdict(list)
-    wanted = list(task_ids)
-    for start in range(0, len(wanted), AT_ONCE):
-        statement = select(Visit).where(Visit.task_id.in_(wanted[start : start + AT_ONCE]))
-        for visit in session.scalars(statement.order_by(Visit.received_at, Visit.id)):
-            found[visit.task_id or ""].append(visit)
+    statement = select(Visit).where(dialect_of(session).among(Visit.task_id, task_ids))
+    for visit in session.scalars(statement.order_by(Visit.received_at, Visit.id)):
+        found[visit.task_id or ""].append(visit)
     return found
 
 

@@ -250,6 +250,14 @@ def upgrade() -> None:
     op.create_index("ix_sync_item_outcome", "sync_item", ["outcome", "received_at"], unique=False)
     op.create_index("ix_sync_item_shown", "sync_item", ["shown", "received_at"], unique=False)
     op.create_index("uq_sync_item_content", "sync_item", ["id", "sha256"], unique=True)
+    op.create_index(
+        "uq_sync_item_first",
+        "sync_item",
+        ["id"],
+        unique=True,
+        postgresql_where=sa.text("NOT reused"),
+        sqlite_where=sa.text("NOT reused"),
+    )
     op.create_table(
         "user_account",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -751,6 +759,12 @@ def downgrade() -> None:
     op.drop_table("device")
     op.drop_table("department")
     op.drop_table("user_account")
+    op.drop_index(
+        "uq_sync_item_first",
+        table_name="sync_item",
+        postgresql_where=sa.text("NOT reused"),
+        sqlite_where=sa.text("NOT reused"),
+    )
     op.drop_index("uq_sync_item_content", table_name="sync_item")
     op.drop_index("ix_sync_item_shown", table_name="sync_item")
     op.drop_index("ix_sync_item_outcome", table_name="sync_item")

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from gridwatch.db import feed
 from gridwatch.domain.worktime import Due
+from gridwatch.sync import heartbeats
 from gridwatch.tasks.models import Task
 from gridwatch.tasks.service import plan_task
 from tests.fixtures import PASSWORD, Caller, Clock, Work, World
@@ -38,6 +39,17 @@ def phone(app: Flask, world: World, clock: Clock) -> Phone:
     phone = Phone(Store(), over_flask(app), clock.now)
     phone.sign_in("grid_worker", PASSWORD)
     return phone
+
+
+@pytest.fixture
+def write_heartbeats(app: Flask) -> Callable[[], None]:
+    """Write now what would be written a second later."""
+
+    def _write() -> None:
+        with app.app_context():
+            heartbeats.of_this_process().write()
+
+    return _write
 
 
 @pytest.fixture

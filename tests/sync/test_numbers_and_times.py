@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 from flask import Flask
 
 from gridwatch.db.base import db
-from gridwatch.sync import queries
+from gridwatch.sync.ledger import Ledger, gaps
 from tests.fixtures import Caller, Clock, Work, World
-from tests.sync.talk import FILE, Make, local, outcomes, push, stored
+from tests.sync.talk import FILE, Make, local, outcomes, pull, push, stored
 
 # -- the ledger -------------------------------------------------------------------------------------------------------
+
+
+def ledger_of(app: Flask, worker: Caller, world: World) -> Ledger:
+    with app.app_context():
+        return gaps(db.session(), worker.device_id, world.people["grid_worker"])
 
 
 def test_the_ledger_names_the_numbers_that_never_came(app: Flask, worker: Caller, world: World, item: Make):
     push(worker, *(item(device_no=number) for number in (1, 2, 5, 9)))
     push(worker, item(device_no=6, files=[FILE] * 10), {"id": "x", "device_no": 7})
-    with app.app_context():
-        ledger = queries.gaps(db.session(), worker.device_id, world.people["grid_worker"])
+    ledger = ledger_of(app, worker, world)
     assert (ledger.highest, ledger.missing, ledger.refused, ledger.waiting) == (9, [(3, 4), (8, 8)], [(6, 7)], None)
 
 
@@ -26,9 +34,50 @@ def test_a_number_that_was_refused_and_then_came_is_no_longer_refused(
     sent = item(device_no=1)
     push(worker, sent | {"files": [FILE] * 10})
     push(worker, sent)
-    with app.app_context():
-        ledger = queries.gaps(db.session(), worker.device_id, world.people["grid_worker"])
+    ledger = ledger_of(app, worker, world)
     assert (ledger.missing, ledger.refused) == ([], [])
+
+
+@pytest.mark.parametrize(("unsent", "missing", "waiting"), [(2, [], (2, 3)), (0, [(2, 3)], None)])
+def test_numbers_behind_the_last_that_came_wait_on_the_phone_or_are_lost(
+    app: Flask,
+    worker: Caller,
+    world: World,
+    item: Make,
+    write_heartbeats: Callable[[], None],
+    unsent: int,
+    missing: Any,
+    waiting: Any,
+):
+    push(worker, item(device_no=1))
+    pull(worker, heartbeat={"unsent": unsent, "highest_device_no": 3})
+    write_heartbeats()
+    ledger = ledger_of(app, worker, world)
+    assert (ledger.missing, ledger.waiting) == (missing, waiting)
+
+
+def test_supervisors_see_the_phones_of_their_area_and_nobody_elses(
+    client: Caller, worker: Caller, world: World, item: Make, clock: Clock, write_heartbeats: Callable[[], None]
+):
+    push(worker, item(device_no=1), item(device_no=4))
+    pull(worker, heartbeat={"unsent": 1, "app_build": 17})
+    pull(client.as_("grid_worker_3"), heartbeat={"unsent": 0})
+    write_heartbeats()
+
+    def seen(username: str) -> dict[str, Any]:
+        answer = client.as_(username).get("/api/v1/sync/devices?limit=200")
+        assert answer.status == 200, answer.body
+        return {one["user"]["id"]: one for one in answer.body["items"]}
+
+    mine = seen("community_dispatcher")
+    assert mine[world.people["grid_worker"]]["ledger"] == {
+        "highest": 4, "missing": [{"first": 2, "last": 3}], "refused": [], "waiting": None,
+        "last_contact_at": "2026-09-18T01:00:00.000Z", "said": {"unsent": 1, "app_build": 17},
+    }  # fmt: skip
+    assert world.people["grid_worker_3"] not in mine
+    assert world.people["grid_worker_3"] in seen("street_dispatcher")
+    assert world.people["grid_worker"] not in seen("community_dispatcher_2")
+    assert worker.get("/api/v1/sync/devices").status == 403
 
 
 # -- time -------------------------------------------------------------------------------------------------------------

@@ -7,16 +7,17 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from gridwatch.areas.models import Area, Department
-from gridwatch.domain.permits import Role
+from gridwatch.domain.permits import Actor, Grant, Role
+from gridwatch.leads import desk as desk_lists
 from gridwatch.notices.models import Notice
 from gridwatch.people.models import User
 from gridwatch.places.models import Grid
-from tests.fixtures import Caller, Clock, Work, World
+from tests.fixtures import Caller, Clock, Work, World, user_of
 from tests.leads.desks import BASIS, PHOTO, Desk
-from tests.web.browser import Browser, Page
+from tests.web.browser import Page
 
 Reported = Callable[..., str]
 Seat = Callable[[str], Desk]
@@ -142,11 +143,11 @@ def test_the_clock_is_shown_in_words_and_numbers_equal_their_lists(
     receiver = browse("department_receiver")
     assert [word in receiver.get("/home").text for word in ("剩3个工作日", "剩5个工作日")] == [True, True]
     clock.set("2026-09-24 09:00")  # five work days after Friday the 18th; the Sunday between is worked
-    page = receiver.get("/home")
+    page = receiver.signs_in("department_receiver")
     assert "今天到期" in page.text
     assert page.text.index("甲店") < page.text.index("乙店")
     clock.set("2026-09-25 09:00")  # Mid-Autumn, a holiday: late, but by no work day yet
-    page = receiver.get("/home")
+    page = receiver.signs_in("department_receiver")
     assert "逾期不足1个工作日" in page.text
     for words, clock_name, titles in (
         ("已逾期 1", "overdue", ["甲店"]), ("今日到期 0", "today", []), ("未到期 1", "later", ["乙店"]), ("全部 2", "", ["甲店", "乙店"]),
@@ -159,23 +160,44 @@ def test_the_clock_is_shown_in_words_and_numbers_equal_their_lists(
 
 
 def test_a_long_list_is_paged_by_the_day_and_costs_no_more(counted, browse, clock: Clock, reported: Reported):
-    dispatcher, titles = browse("community_dispatcher"), []
+    clock.set("2026-09-01 09:00")
+    dispatcher, leads = browse("community_dispatcher"), []
     with counted() as for_none:
         dispatcher.get("/home")
     for number in range(23):
         clock.set(f"2026-09-{30 - number:02} 09:00")
-        titles.append(reported(title=f"第{number}家"))
+        leads.append(reported(title=f"第{number}家"))
     clock.set("2026-09-30 12:00")
+    dispatcher.signs_in("community_dispatcher")
     with counted() as for_many:
         first = dispatcher.get("/home")
     assert "共 23 条" in first.text
     seen = leads_in(first)
-    assert seen == list(reversed(titles))[:20]  # the oldest report is due first
+    assert seen == list(reversed(leads))[:20]  # the oldest report is due first
     rest = dispatcher.get(next(link for link in first.links if "cursor=" in link))
-    assert seen + leads_in(rest) == list(reversed(titles))
+    assert seen + leads_in(rest) == list(reversed(leads))
     assert len(for_many) <= 6, for_many
     assert len(for_many) == len(for_none)
     assert dispatcher.get("/home?cursor=nonsense").status == 422
+
+
+@pytest.mark.parametrize("username", ["street_dispatcher", "community_handler", "case_officer", "grid_worker"])
+def test_the_list_of_a_desk_goes_by_indexes(work: Work, clock: Clock, world: World, username: str):
+    with work() as session:
+        grants = [
+            Grant(Role(one.role), one.area_path, one.department_code) for one in user_of(session, username).grants
+        ]
+        actor = Actor(world.people[username], username, tuple(grants))
+        statement = desk_lists.waiting(actor, clock.today()).compile(
+            session.get_bind(), compile_kwargs={"literal_binds": True}
+        )
+        on_sqlite = session.get_bind().dialect.name == "sqlite"
+        if not on_sqlite:
+            session.execute(text("SET LOCAL enable_seqscan = off"))  # the tables are as good as empty
+        asked = "EXPLAIN QUERY PLAN " if on_sqlite else "EXPLAIN "
+        plan = [row[-1] for row in session.connection().exec_driver_sql(asked + str(statement))]
+    assert len(plan) > 5
+    assert not [line for line in plan if re.search(r"(SCAN|Seq Scan on) (lead|obligation|assignment)\b", line)], plan
 
 
 def leads_in(page: Page) -> list[str]:

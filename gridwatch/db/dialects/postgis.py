@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Engine, Table, Text, any_, literal
@@ -78,13 +79,6 @@ def upsert_feed_rows(connection: Any, rows: list[dict[str, Any]]) -> None:
     connection.exec_driver_sql(_UPSERT_FEED, {name: [row[name] for row in rows] for name in _FEED_COLUMNS})
 
 
-def points_table(points: list[tuple[int, float, float]]) -> tuple[str, dict[str, Any]]:
-    """A table expression `p (n, lon, lat)` over (n, longitude, latitude) triples, and what to bind to it."""
-    numbers, lons, lats = map(list, zip(*points, strict=True)) if points else ([], [], [])
-    sql = "unnest(CAST(:ns AS int[]), CAST(:lons AS float8[]), CAST(:lats AS float8[])) AS p (n, lon, lat)"
-    return sql, {"ns": numbers, "lons": lons, "lats": lats}
-
-
 def bulk_insert(connection: Any, table: Table, rows: list[dict[str, Any]]) -> None:
     """Insert many rows with all columns that the first one names, by COPY: many times the speed of INSERT.
 
@@ -92,19 +86,19 @@ def bulk_insert(connection: Any, table: Table, rows: list[dict[str, Any]]) -> No
     """
     dialect = connection.dialect
     columns = [table.c[name] for name in rows[0]]
-    binds = [(column.key, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in columns]
+    binds = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns]
+    bound = [(place, bind) for place, bind in enumerate(binds) if bind is not None]
+    values_of = itemgetter(*(column.key for column in columns))
     names = ", ".join(dialect.identifier_preparer.quote(column.name) for column in columns)
     with (
         connection.connection.cursor() as cursor,
         cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy,
     ):
         for row in rows:
-            copy.write_row([bind(row[key]) if bind else row[key] for key, bind in binds])
-
-
-def point(lon: str, lat: str) -> str:
-    """SQL for a WGS-84 point from two SQL expressions in degrees."""
-    return f"ST_SetSRID(ST_Point({lon}, {lat}), 4326)"
+            values = list(values_of(row))
+            for place, bind in bound:
+                values[place] = bind(values[place])
+            copy.write_row(values)
 
 
 def spatial_join(table: str, column: str, frame: str) -> str:

@@ -35,6 +35,10 @@ def driver() -> Any:
 
 def load_extension(connection: Any, library: str = "") -> None:
     """Load mod_spatialite into a DB-API connection. Raises SpatialiteMissing with the fix."""
+    # SQLite opens the module with global symbols, its GEOS among them. A shapely that is loaded later would bind to that
+    # GEOS instead of its own and crash the process; one that is loaded before keeps to itself.
+    import shapely  # noqa: F401
+
     tried = []
     connection.enable_load_extension(True)
     try:
@@ -141,21 +145,9 @@ def upsert_feed_rows(connection: Any, rows: list[dict[str, Any]]) -> None:
     )
 
 
-def points_table(points: list[tuple[int, float, float]]) -> tuple[str, dict[str, Any]]:
-    """A table expression `p (n, lon, lat)` over (n, longitude, latitude) triples, and what to bind to it."""
-    columns = "json_extract(value, '$[0]') AS n, json_extract(value, '$[1]') AS lon, json_extract(value, '$[2]') AS lat"
-    sql = f"(SELECT {columns} FROM json_each(:points)) AS p"  # noqa: S608 - constants
-    return sql, {"points": orjson.dumps(points).decode()}
-
-
 def bulk_insert(connection: Any, table: Table, rows: list[dict[str, Any]]) -> None:
     """Insert many rows with all columns that the first one names. Geometries are given as EWKT text."""
     connection.execute(insert(table), rows)
-
-
-def point(lon: str, lat: str) -> str:
-    """SQL for a WGS-84 point from two SQL expressions in degrees."""
-    return f"MakePoint({lon}, {lat}, 4326)"
 
 
 def spatial_join(table: str, column: str, frame: str) -> str:

@@ -1,0 +1,106 @@
+"""The hand-triage queue in a browser: doors without a grid, found by their words, sent on one by one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select
+
+from gridwatch.domain.worktime import Due
+from gridwatch.tasks.models import Task
+from gridwatch.tasks.service import plan_task
+from tests.fixtures import Clock, Work, World
+from tests.web.browser import Browser, Page
+
+Browse = Callable[..., Browser]
+
+
+@pytest.fixture
+def waiting(work: Work, clock: Clock, world: World) -> Callable[[int], list[str]]:
+    """`waiting(23)`: so many tasks without a grid; returns their ids, the oldest first."""
+
+    def plan(number: int) -> list[str]:
+        with work() as session:
+            return [
+                plan_task(
+                    session, kind="first_check", source_id=f"GS-{one}", items=["RG01", "RG02"], entity=None, lead_id=None, grid_code=None,
+                    area_path=world.path(world.street), address_text=f"元美路{one}号 100% 大厦", title=f"首检：第{one}商店",
+                    reason="新登记",
+                    start_on=clock.today(), due=Due(clock.today()), calendar_version=0, at=clock.now(),
+                ).id
+                for one in range(number)
+            ]  # fmt: skip
+
+    return plan
+
+
+def titles(page: Page) -> list[str]:
+    """The shops on a page of the queue."""
+    return re.findall(r"<b>(首检：.*?)</b><small>", page.html)
+
+
+def test_a_door_is_sent_to_a_grid_and_leaves_the_queue(browse: Browse, work: Work, world: World, waiting):
+    first, *_ = waiting(3)
+    dispatcher = browse("street_dispatcher")
+    page = dispatcher.get("/tasks/queue")
+    assert "共 3 条" in page.text
+    assert "元美路0号 100% 大厦" in page.text
+    form = page.form(f"/tasks/queue/{first}")
+    assert form.options["field.grid"] == ["", world.grid, world.grid_2, world.grid_3]
+    page = dispatcher.submit(form, grid=world.grid_3)
+    assert "已派到 元美社区 第1网格" in page.text
+    assert "共 2 条" in page.text
+    with work() as session:
+        task = session.scalars(select(Task).where(Task.id == first)).one()
+        assert (task.grid_code, task.state) == (world.grid_3, "issued")
+
+
+def test_one_comes_back_to_the_same_place_of_a_search(browse: Browse, world: World, waiting):
+    waiting(45)
+    dispatcher = browse("street_dispatcher")
+    first = dispatcher.get("/tasks/queue?q=商店+100%25")
+    assert "共 45 条" in first.text
+    second = dispatcher.get(next(link for link in first.links if "cursor=" in link))
+    form = next(form for form in second.forms if "field.grid" in form.widgets)
+    sent = dispatcher.submit(form, follow=False, grid=world.grid)
+    back = dispatcher.get(sent.headers["Location"])
+    assert "共 44 条" in back.text
+    assert back.form("/tasks/queue").values["q"] == ["商店 100%"]
+    assert titles(back) == [
+        *titles(second)[1:],
+        *titles(dispatcher.get(next(link for link in second.links if "cursor=" in link)))[:1],
+    ]
+    assert "没有符合的任务" in dispatcher.get("/tasks/queue?q=100_").text
+    assert titles(dispatcher.get("/tasks/queue?q=元美路44号")) == ["首检：第44商店"]
+
+
+def test_who_comes_second_is_told_and_keeps_the_choice(browse: Browse, world: World, waiting):
+    (task,) = waiting(1)
+    one, other = browse("street_dispatcher"), browse("street_dispatcher")
+    form = other.get("/tasks/queue").form(f"/tasks/queue/{task}")
+    assert other.submit(form).status == 404  # no grid chosen
+    one.submit(one.get("/tasks/queue").form(f"/tasks/queue/{task}"), grid=world.grid)
+    page = other.submit(form, grid=world.grid_2)
+    assert page.status == 409
+    assert world.grid in page.text
+    assert "task.already_routed" in page.text
+
+
+@pytest.mark.parametrize(("grid", "status"), [("nothing", 404), ("", 404), ("x" * 500, 404)])
+def test_an_unknown_grid_is_refused_and_the_task_waits(browse: Browse, waiting, grid: str, status: int):
+    waiting(1)
+    dispatcher = browse("street_dispatcher")
+    form = next(form for form in dispatcher.get("/tasks/queue").forms if "field.grid" in form.widgets)
+    page = dispatcher.submit(form, grid=grid)
+    assert page.status == status
+    assert "共 1 条" in page.text
+
+
+def test_the_queue_is_the_streets_alone(browse: Browse, world: World, waiting):
+    (task,) = waiting(1)
+    for username in ("community_dispatcher", "grid_worker", "auditor", "administrator"):
+        assert browse(username).get("/tasks/queue").status == 403, username
+    form = browse("street_dispatcher").get("/tasks/queue").form(f"/tasks/queue/{task}")
+    assert browse("community_dispatcher").submit(form, grid=world.grid).status in (403, 404)
