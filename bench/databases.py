@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flask import Flask
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from gridwatch.app import create_app
 from gridwatch.config import Settings
@@ -93,6 +93,15 @@ def app_over(url: str) -> Iterator[Flask]:
         finally:
             db.session.remove()
             db.engine.dispose()
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction outside the application; on SQLite our engine begins none by itself."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
 
 
 def settle(engine: Engine) -> None:

@@ -15,10 +15,10 @@ from sqlalchemy import Column, MetaData, Table, Text, func, insert, select
 from stdnum.cn import uscc
 
 from bench.city import City, build_areas, build_grids
-from bench.databases import Place
+from bench.databases import Place, writing
 from bench.machine import Others
 from bench.table import Aim, Row
-from bench.timing import alternate, seconds
+from bench.timing import alternate, measured, seconds
 from gridwatch.db.base import db
 from gridwatch.db.session import transaction
 from gridwatch.domain.worktime import local_day
@@ -55,13 +55,16 @@ def run(place: Place) -> Iterator[Row]:
             cells = _entities(number, move)
             _write(Path(folder) / "entities.csv", cells)
             records = _records(Path(folder) / "entities.csv")
-            whole, writing, bare = alternate(
-                [
-                    lambda: _rate(place, build, number, lambda: load_folder(Path(folder), now=NOW)),  # noqa: B023
-                    lambda: _rate(place, build, number, lambda: load_entities(_load(), records)),  # noqa: B023
-                    lambda: _bare_rate(place, cells),  # noqa: B023
-                ],
-                runs=runs,
+            whole, writing, bare = map(
+                measured,
+                alternate(
+                    [
+                        lambda: _rate(place, build, number, lambda: load_folder(Path(folder), now=NOW)),  # noqa: B023
+                        lambda: _rate(place, build, number, lambda: load_entities(_load(), records)),  # noqa: B023
+                        lambda: _bare_rate(place, cells),  # noqa: B023
+                    ],
+                    runs=runs,
+                ),
             )
         aim = Aim(5_000, least=True) if place.kind == "postgis" else None
         size = f"{number:,} into {grids}"
@@ -118,7 +121,7 @@ def _build_street() -> None:
 
 
 def _build_city(city: City) -> None:
-    with db.engine.begin() as connection:
+    with writing(db.engine) as connection:
         build_areas(connection, city)
         build_grids(connection, city)
     with (SAMPLE / "permits.csv").open(encoding="utf-8-sig", newline="") as file:
@@ -187,7 +190,7 @@ def _bare_rate(place: Place, rows: list[dict[str, str]]) -> float:
 
 def _copy(table: Table, values: list[tuple[str, ...]]) -> None:
     with (
-        db.engine.begin() as connection,
+        writing(db.engine) as connection,
         connection.connection.cursor() as cursor,  # type: ignore[attr-defined]
         cursor.copy(f"COPY {table.name} FROM STDIN") as copy,
     ):
@@ -196,5 +199,5 @@ def _copy(table: Table, values: list[tuple[str, ...]]) -> None:
 
 
 def _executemany(table: Table, rows: list[dict[str, str]]) -> None:
-    with db.engine.begin() as connection:
+    with writing(db.engine) as connection:
         connection.execute(insert(table), rows)

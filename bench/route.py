@@ -10,10 +10,10 @@ from geoalchemy2 import Geometry
 from sqlalchemy import Column, Connection, Integer, MetaData, Table
 
 from bench.city import City, build_areas, build_grids
-from bench.databases import Place, settle
+from bench.databases import Place, settle, writing
 from bench.machine import Others
 from bench.table import Aim, Row
-from bench.timing import alternate, seconds
+from bench.timing import alternate, measured, seconds
 from gridwatch.db.base import db
 from gridwatch.db.engine import dialect_of
 from gridwatch.places.queries import grids_at
@@ -41,16 +41,19 @@ def run(place: Place) -> Iterator[Row]:
     city = City(16, 20) if place.small else City(64, 50)
     points = _points(city, POINTS[place.kind, place.size])
     with place.app(), Others(place.roots) as others:
-        with db.engine.begin() as connection:
+        with writing(db.engine) as connection:
             build_areas(connection, city)
             build_grids(connection, city)
             _build_points(connection, points)
         settle(db.engine)
         _compare(place.kind, points)
         session = db.session()
-        ours, bare = alternate(
-            [lambda: seconds(lambda: grids_at(session, points, on=ON)), lambda: seconds(lambda: _bare(place.kind))],
-            runs=5,
+        ours, bare = map(
+            measured,
+            alternate(
+                [lambda: seconds(lambda: grids_at(session, points, on=ON)), lambda: seconds(lambda: _bare(place.kind))],
+                runs=5,
+            ),
         )
     yield Row(
         "route", "points into grids", place.kind, f"{len(points):,} into {city.grids:,}", ours.median, "s", bare.median,

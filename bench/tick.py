@@ -12,11 +12,11 @@ from sqlalchemy import func, select, text
 
 from bench import duties
 from bench.city import City, build_areas, build_people
-from bench.databases import Place, settle
+from bench.databases import Place, settle, writing
 from bench.load import build_calendar
 from bench.machine import Others
 from bench.table import Aim, Row
-from bench.timing import Measured, alternate, seconds
+from bench.timing import Measured, alternate, measured, seconds
 from gridwatch.calendars.queries import current_calendar
 from gridwatch.db.base import db
 from gridwatch.db.feed import FeedRow
@@ -76,7 +76,7 @@ class Town:
     def _build(self, place: Place, open_: int) -> None:
         city = City(16, 20) if place.small else City(64, 50)
         build_calendar()
-        with db.engine.begin() as connection:
+        with writing(db.engine) as connection:
             build_areas(connection, city)
             build_people(connection, city)
             calendar = current_calendar(db.session())
@@ -91,7 +91,7 @@ class Town:
 
     def _reset(self) -> None:
         """Take the day's work back."""
-        with db.engine.begin() as connection:
+        with writing(db.engine) as connection:
             for table in _OF_A_TICK:
                 connection.execute(text(f"DELETE FROM {table}"))
             made = select(Obligation.id).where(Obligation.created_at >= NOW)
@@ -102,7 +102,7 @@ class Town:
 
     def _bare(self) -> None:
         lock = " FOR UPDATE OF w SKIP LOCKED" if db.engine.dialect.name == "postgresql" else ""
-        with db.engine.begin() as connection:
+        with writing(db.engine) as connection:
             connection.execute(
                 text(
                     "SELECT * FROM watch w JOIN obligation o ON o.id = w.obligation_id JOIN lead l ON l.id = o.lead_id "
@@ -129,7 +129,7 @@ def run(place: Place) -> Iterator[Row]:
     with ExitStack() as stack, Others(place.roots) as others:
         towns = [Town(place, stack.enter_context(place.app()), open_) for open_ in (large, small)]
         works = [work for town in towns for work in (town.tick, town.idle, town.bare)]
-        figures = alternate(works, runs=1 if place.small else 7)
+        figures = list(map(measured, alternate(works, runs=1 if place.small else 7)))
     did = towns[0].did
     made = f"{did['reminders']['written']:,} notices, {did['delivery']['sent']:,} sent"
 

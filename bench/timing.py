@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+Figure = TypeVar("Figure")
 
 
 class Measured(NamedTuple):
@@ -15,16 +17,22 @@ class Measured(NamedTuple):
     spread: tuple[float, float]
 
 
-def alternate(works: Sequence[Callable[[], float]], runs: int) -> list[Measured]:
-    """Run each once to warm up, then all of them `runs` times, the order turned round each time; each returns its own figure."""
+def measured(figures: Iterable[float]) -> Measured:
+    """The summary of several runs."""
+    found = list(figures)
+    return Measured(median(found), (min(found), max(found)))
+
+
+def alternate(works: Sequence[Callable[[], Figure]], runs: int) -> list[list[Figure]]:
+    """Run each once to warm up, then all of them `runs` times, the order turned round each time; returns what each returned."""
     for work in works:
         work()
-    figures: list[list[float]] = [[] for _ in works]
+    figures: list[list[Figure]] = [[] for _ in works]
     for run in range(runs):
         turn = list(zip(works, figures, strict=True))
         for work, found in turn if run % 2 else reversed(turn):
             found.append(work())
-    return [Measured(median(found), (min(found), max(found))) for found in figures]
+    return figures
 
 
 def seconds(work: Callable[[], object]) -> float:

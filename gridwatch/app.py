@@ -20,16 +20,20 @@ from gridwatch.db.base import db
 from gridwatch.db.engine import dialect_for_url
 from gridwatch.db.session import end_of_work
 from gridwatch.domain.worktime import local_day
+from gridwatch.files import queries as files
 from gridwatch.jobs import checks
+from gridwatch.leads.queries import sees_as_lead
 from gridwatch.people.actors import actor_of_token
 from gridwatch.people.csrf import check_csrf
+from gridwatch.sync.documents import show_again
+from gridwatch.tasks.queries import sees_as_visit
 from gridwatch.web import assets, health, identity, language, pages, problems
 from gridwatch.web.api import API_CONFIG, Api
 from gridwatch.web.clock import now
 
 # Every feature, by shelf. A feature with tables has models.py, one with an interface has routes.py, and so on.
 FEATURES = (
-    "areas", "calendars", "audit", "people", "places", "notices", "entities", "tasks", "leads", "sync", "exchange", "jobs",
+    "areas", "calendars", "audit", "people", "places", "notices", "files", "entities", "tasks", "leads", "sync", "exchange", "jobs",
 )  # fmt: skip
 
 
@@ -79,6 +83,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for module in _modules("documents"):
         renderers |= module.RENDERERS
     feed.register(app, renderers)
+    files.register(app, seen=(sees_as_visit, sees_as_lead), arrived=show_again)
 
     problems.install(app)
     identity.install(app)

@@ -55,6 +55,19 @@ class Settings:
     access_minutes: int = _setting(15, "Life of an access token, in minutes.")
     refresh_days: int = _setting(30, "Life of a refresh token and of offline work after the last contact, in days.")
     tombstone_days: int = _setting(180, "How long the feed remembers that a document left a scope, in days.")
+    files_dir: str = _setting(
+        "gridwatch-files", "Folder of the evidence files; back it up together with the database, it may be large."
+    )
+    files_s3_bucket: str = _setting(
+        "", "Bucket of an S3-compatible store (with conditional writes) for the evidence files, instead of the folder."
+    )
+    files_s3_endpoint: str = _setting(
+        "", "URL of that store; one that begins with the bucket's name is used as it is. Empty: Amazon S3."
+    )
+    files_s3_region: str = _setting("", "Region of that store, where it has any.")
+    files_s3_key_id: str = _setting("", "Access key id for that store; empty: from the environment, as its tools do.")
+    files_s3_secret: str = _setting("", "Secret access key for that store; keep it in a 0600 file.")
+    files_per_item: int = _setting(9, "How many files a visit or a lead may bring.")
     spatialite_library: str = _setting("", "Path of mod_spatialite, where the loader does not find it by name.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
 
@@ -79,14 +92,26 @@ class Settings:
                 values[one.name] = raw
         settings = cls(**values)
         settings._refuse_unsafe()
-        return replace(settings, database_url=_absolute(settings.database_url))
+        return replace(
+            settings,
+            database_url=_absolute(settings.database_url),
+            files_dir=str(Path(settings.files_dir).absolute()),
+        )
 
     def _refuse_unsafe(self) -> None:
         if self.env not in ENVIRONMENTS:
             raise SettingRefused(f"{PREFIX}ENV={self.env!r}: 只能是 / must be one of {', '.join(ENVIRONMENTS)}.")
         if self.port < 0 or self.port > 65535:
             raise SettingRefused(f"{PREFIX}PORT={self.port}: 端口应在 0–65535 / a port lies between 0 and 65535.")
-        for name in ("workers", "threads", "tick_seconds", "access_minutes", "refresh_days", "tombstone_days"):
+        for name in (
+            "workers",
+            "threads",
+            "tick_seconds",
+            "access_minutes",
+            "refresh_days",
+            "tombstone_days",
+            "files_per_item",
+        ):
             if getattr(self, name) < 1:
                 raise SettingRefused(f"{PREFIX}{name.upper()}={getattr(self, name)}: 至少为 1 / must be at least 1.")
         if self.env != "production":

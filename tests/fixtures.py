@@ -74,9 +74,12 @@ def clock(tmp_path: Path) -> Clock:
 
 
 @pytest.fixture
-def settings(database_url: str, clock: Clock) -> Settings:
+def settings(database_url: str, clock: Clock, tmp_path: Path) -> Settings:
     """The settings of `app`; `dataclasses.replace` makes others."""
-    return Settings(env="test", database_url=database_url, secret_key="test-" * 8, clock_file=str(clock.file))
+    return Settings(
+        env="test", database_url=database_url, secret_key="test-" * 8, clock_file=str(clock.file),
+        files_dir=str(tmp_path / "files"),
+    )  # fmt: skip
 
 
 @pytest.fixture

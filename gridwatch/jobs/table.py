@@ -29,6 +29,7 @@ JOBS: tuple[Job, ...] = (
     Job("held_items", EACH_TICK, "gridwatch.jobs.work:release_held_items"),
     Job("sign_ins", HOURLY, "gridwatch.jobs.work:clean_sign_ins"),
     Job("feed", HOURLY, "gridwatch.jobs.work:clean_feed"),
+    Job("files", HOURLY, "gridwatch.jobs.work:sweep_files"),
 )
 
 HEARTBEAT = "reminders"  # the job whose last run shows that a scheduler is alive

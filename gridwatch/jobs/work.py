@@ -14,6 +14,7 @@ from gridwatch.config import Settings
 from gridwatch.db.session import transaction
 from gridwatch.domain.permits import SYSTEM
 from gridwatch.domain.worktime import local_day
+from gridwatch.files import sweeping
 from gridwatch.leads import recompute as recomputing
 from gridwatch.leads import reminders
 from gridwatch.leads.service import moment
@@ -94,6 +95,14 @@ def clean_feed(now: datetime) -> Did:
             if not done:
                 break
     return dict(did)
+
+
+def sweep_files(now: datetime) -> Did:
+    """Drop uploads that nobody goes on with, files that nothing ever named, and stray bytes (sync-protocol, 5)."""
+    settings: Settings = current_app.config["GRIDWATCH"]
+    did = _until_done(lambda session: sweeping.sweep(session, settings, now))
+    with transaction() as session:
+        return {**did, "strays": sweeping.sweep_strays(session, settings, now)}
 
 
 def _until_done(batch: Callable[[Session], Did]) -> Did:

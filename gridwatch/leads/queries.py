@@ -18,7 +18,7 @@ from gridwatch.domain.obligations import ObligationKind
 from gridwatch.domain.permits import Actor, Grant, Role, Scope
 from gridwatch.leads.models import Ask, Assignment, Lead, Obligation
 from gridwatch.people.models import RoleGrant, User
-from gridwatch.people.reach import in_area, within
+from gridwatch.people.reach import condition, in_area, within
 from gridwatch.tasks.models import Visit
 
 
@@ -44,6 +44,14 @@ def lead_within(session: Session, lead_id: str, actor: Actor, operation: str = "
     if lead is None:
         raise Refusal("lead.not_found")
     return lead
+
+
+def sees_as_lead(actor: Actor, subject_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """The condition that an id is that of a lead that the actor may read, or of a visit that belongs to one."""
+    may = condition(actor, "lead.read", REACH)
+    lead = exists().where(Lead.id == subject_id, may)
+    visit = exists().where(Visit.id == subject_id, Visit.lead_id == Lead.id, may)
+    return or_(lead, visit)
 
 
 def leads_within(actor: Actor, *, state: str | None = None, category: str | None = None) -> Select[tuple[Lead]]:

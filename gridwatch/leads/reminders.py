@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Select, Table, delete, exists, select, tup
 from sqlalchemy.orm import Session, aliased
 
 from gridwatch.areas.models import Area, Department
+from gridwatch.db.engine import dialect_of
 from gridwatch.domain.lead_facts import Moment
 from gridwatch.domain.obligations import DEFAULT_POLICY, ObligationKind, due_for
 from gridwatch.domain.permits import SYSTEM
@@ -99,7 +100,8 @@ def held(today: date) -> ColumnElement[bool]:
 
 def ended(session: Session, abouts: Collection[str]) -> set[str]:
     """Those of the given obligations that have ended; what is not an obligation never has."""
-    return set(session.scalars(select(ObligationEnd.obligation_id).where(ObligationEnd.obligation_id.in_(abouts))))
+    these = dialect_of(session).among(ObligationEnd.obligation_id, abouts)
+    return set(session.scalars(select(ObligationEnd.obligation_id).where(these)))
 
 
 def _due_entries(today: date, after: tuple[date, str] | None, limit: int) -> Select[Any]:
@@ -229,7 +231,7 @@ def _move(session: Session, found: Mapping[str, Found]) -> None:
     for duty, one in found.items():
         moves[one.follows].append(duty)
     for entry, duties in moves.items():
-        mine = _WATCH.c.obligation_id.in_(duties)
+        mine = dialect_of(session).among(_WATCH.c.obligation_id, duties)
         if entry is None:
             session.connection().execute(delete(_WATCH).where(mine))
         else:

@@ -84,6 +84,9 @@ class LeadOut(Output):
     flags = fields.List(fields.String())
     proposed_department = fields.String(allow_none=True)
     evidence = fields.List(fields.String())
+    attachments = fields.Dict(
+        metadata={"description": "How many files the evidence requires, how many are here, and the missing hashes."}
+    )
     assignments = fields.List(fields.Dict())
     obligations = fields.List(fields.Dict())
     allowed = fields.List(

@@ -23,6 +23,7 @@ from gridwatch.domain.lead_words import CATEGORIES, ENDED, Act, LeadState
 from gridwatch.domain.obligations import DEFAULT_POLICY, ObligationKind
 from gridwatch.domain.permits import SYSTEM, Actor
 from gridwatch.domain.worktime import WorkCalendar, local_day
+from gridwatch.files.service import name_evidence
 from gridwatch.leads import clocks, orders, queries
 from gridwatch.leads.models import Ask, Assignment, Lead, Obligation
 from gridwatch.leads.numbering import next_number
@@ -80,6 +81,7 @@ def report(session: Session, told: LeadReport, *, actor: Actor, calendar: WorkCa
     session.add(lead)
     session.flush()
     change = Change("T01", Act.SUBMIT.value, lead={"state": lead.state}, tell=("community_dispatcher",))
+    name_evidence(session, {lead.id: dict.fromkeys(lead.evidence, True)}, actor=actor, now=told.received_at)
     change.opened.append(lead_duty(ObligationKind.TRIAGE_C, at, "T01"))
     inputs = {key: value for key, value in asdict(told).items() if key not in ("id", "received_at", "performed_at")}
     _write(session, lead, change, inputs, at, before=None)
@@ -206,6 +208,8 @@ def _write(
     unit_ids = _write_units(session, lead, change, at)
     for name, value in change.lead.items():
         setattr(lead, name, value)
+    if "evidence" in change.lead:
+        name_evidence(session, {lead.id: dict.fromkeys(lead.evidence, True)}, actor=at.actor, now=at.now)
     clocks.end_duties(session, lead, change.ended, at)
     opened = clocks.open_duties(session, lead, change.opened, at, unit_ids)
     for ask_id, state in change.asks_end.items():

@@ -17,12 +17,12 @@ from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_flow import STEPS, Field, Step, rows_of
 from gridwatch.domain.lead_words import STATE_NAMES, Act, LeadState
 from gridwatch.domain.permits import Grant, Role
-from gridwatch.domain.worktime import local_day
+from gridwatch.leads import queries
 from gridwatch.leads.models import Lead
 from gridwatch.people.models import User
 from gridwatch.people.queries import receivers
 from gridwatch.tasks.models import Visit
-from gridwatch.web.pages import TYPED, day_words, pick, t
+from gridwatch.web.pages import TYPED, moment_words, pick, t
 
 SHORT = 120  # a text of at most so many characters gets one line
 FEW = 4  # so many choices are shown as buttons, more as a list
@@ -147,14 +147,16 @@ class _Choices:
         return [(person, names[person]) for person in ids]
 
     def _visits(self, step: Step) -> list[Option]:
-        passed = ("passed",) if step.act is Act.PASS else ("passed", "failed")
-        rows = self.session.execute(
-            select(Visit.id, Visit.received_at, Visit.result)
-            .where(Visit.lead_id == self.lead.id, Visit.effect == "accepted", Visit.result.in_(passed))
+        """The visits that can answer the step: passed verifications for T27, rechecks for T07b."""
+        item = "VF01" if step.act is Act.PASS else "RC01"
+        visits = self.session.scalars(
+            select(Visit)
+            .where(Visit.lead_id == self.lead.id, Visit.effect == "accepted")
             .order_by(Visit.received_at.desc())
         )
-        words = {"passed": t("通过", "passed"), "failed": t("不通过", "failed")}
-        return [(row.id, f"{day_words(local_day(row.received_at))} {words[row.result]}") for row in rows]
+        found = [(visit, queries.finding_of(visit, item)) for visit in visits]
+        fit = [visit for visit, one in found if one and (item == "RC01" or one.get("verdict") == "passed")]
+        return [(visit.id, moment_words(visit.performed_at or visit.received_at)) for visit in fit]
 
 
 def _widget(one: Field) -> str:

@@ -13,6 +13,7 @@ from gridwatch.domain.lead_words import CATEGORIES, OUTCOMES, STATE_NAMES, Act
 from gridwatch.domain.obligations import ObligationKind, late_by, lateness_text_en, lateness_text_zh
 from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import WorkCalendar
+from gridwatch.files.queries import attachments
 from gridwatch.leads import clocks, queries
 from gridwatch.leads.models import Lead, Obligation
 from gridwatch.leads.wording import DUTIES
@@ -51,6 +52,7 @@ def lead_view(session: Session, lead: Lead, actor: Actor, *, today: date, calend
         "handler": {"id": lead.handler_id, "name": names.get(lead.handler_id, "")} if lead.handler_id else None,
         "closed_at": rfc3339(lead.closed_at), "outcome": lead.outcome, "outcome_name": pair(OUTCOMES, lead.outcome),
         "bounces": lead.bounces, "proposed_department": lead.proposed_department, "evidence": lead.evidence,
+        "attachments": attachments(session, [lead.id])[lead.id].as_json(),
         "assignments": [
             {"id": unit.id, "department": unit.department_code, "name": departments.get(unit.department_code), "role": unit.role,
              "round": unit.round, "state": unit.state, "state_name": pair(STATE_NAMES, unit.state), "push_on": unit.push_on.isoformat(),

@@ -11,11 +11,11 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, not_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from gridwatch.db import feed
 from gridwatch.db.base import new_id
+from gridwatch.db.engine import dialect_of
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor
 from gridwatch.domain.reminders import sending_window
@@ -28,9 +28,7 @@ REMINDER = "reminder"  # the kind of every rung of the ladder; only among these 
 MOVED = "moved"  # word that a due day has moved
 TEXT_MOST = 300
 HOURLY = "H%"  # stages of the fast lane, which do not wait for the sending window (ruling R9)
-ROWS_A_STATEMENT = 1_000
 
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _NOTICE: Table = Notice.__table__  # type: ignore[assignment]
 
 
@@ -64,12 +62,7 @@ def write(session: Session, messages: Iterable[Message], *, now: datetime) -> in
     Returns how many are new. Set-based: no object per row. The caller commits.
     """
     rows = [_row(message, now) for message in messages]
-    insert = _INSERT[session.get_bind().dialect.name]  # type: ignore[union-attr]
-    statement = insert(_NOTICE).on_conflict_do_nothing().returning(_NOTICE.c.id)
-    written = 0
-    for start in range(0, len(rows), ROWS_A_STATEMENT):
-        written += len(session.connection().execute(statement, rows[start : start + ROWS_A_STATEMENT]).all())
-    return written
+    return dialect_of(session).insert_missing(session.connection(), _NOTICE, rows) if rows else 0
 
 
 def _row(message: Message, now: datetime) -> dict[str, Any]:
@@ -135,12 +128,16 @@ def _replaced(session: Session, notices: list[str]) -> set[str]:
         & newer.c.skipped.is_(None)
         & (newer.c.written_at > older.c.written_at),
     )
-    return set(session.scalars(overtaken.where(older.c.id.in_(notices)))) if notices else set()
+    return set(session.scalars(overtaken.where(dialect_of(session).among(older.c.id, notices)))) if notices else set()
 
 
 def _change(session: Session, notices: list[str], values: Mapping[str, Any]) -> None:
     if notices:
-        statement = update(_NOTICE).where(_NOTICE.c.id.in_(notices)).values(**values, rev=_NOTICE.c.rev + 1)
+        statement = (
+            update(_NOTICE)
+            .where(dialect_of(session).among(_NOTICE.c.id, notices))
+            .values(**values, rev=_NOTICE.c.rev + 1)
+        )
         session.connection().execute(statement)
 
 

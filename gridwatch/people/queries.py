@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, literal, or_, select, union
@@ -24,13 +23,13 @@ def on_duty(today: Any, since: Any = None) -> ColumnElement[bool]:
     return and_(GridDuty.from_on <= today, or_(GridDuty.to_on.is_(None), GridDuty.to_on >= (since or today)))
 
 
-def held_scopes(user_id: str, today: date, since: date | None = None) -> Select[tuple[str]]:
+def held_scopes(user_id: Any, today: Any, since: Any = None) -> Select[tuple[str]]:
     """A statement with one column `scope`: what the user's phone may hold on a day, each scope once.
 
     `user:<id>` always, and `grid:<code>` for each grid on duty, leave covers included. With `since`, also the grids that
-    were held at some time from that day on.
+    were held at some time from that day on. Id and days are values, or bound parameters of a statement that is kept.
     """
-    own = select(literal(f"user:{user_id}").label("scope"))
+    own = select(literal("user:").concat(user_id).label("scope"))
     grids = select(literal("grid:").concat(GridDuty.grid_code)).where(
         GridDuty.user_id == user_id, on_duty(today, since)
     )

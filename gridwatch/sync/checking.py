@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from gridwatch.domain.datum import Datum, looks_swapped
+from gridwatch.files.service import MOST_BYTES
 from gridwatch.sync.decoding import is_uuid
 
-MOST_FILES = 9
 MOST_ITEM_BYTES = 1_000_000
-MOST_FILE_BYTES = 10_000_000
 _LARGEST = 2**53
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SCOPE = re.compile(r"(?:grid|user):[0-9A-Za-z-]{1,50}")
@@ -20,13 +19,13 @@ _TEXTS = {"scope_token": 80, "item_version": 80}  # longest, in characters
 Problem = dict[str, str]
 
 
-def over_limit(raw: str, value: dict[str, Any]) -> bool:
-    """Whether an item is too large to be stored: over 1 MB, more than 9 files, or a file that says it is over 10 MB."""
+def over_limit(raw: str, value: dict[str, Any], most_files: int) -> bool:
+    """Whether an item is too large to be stored: over 1 MB, too many files, or a file that says it is over 10 MB."""
     files = value.get("files")
-    if len(raw.encode()) > MOST_ITEM_BYTES or (isinstance(files, list) and len(files) > MOST_FILES):
+    if len(raw.encode()) > MOST_ITEM_BYTES or (isinstance(files, list) and len(files) > most_files):
         return True
     sizes = [one.get("size") for one in files if isinstance(one, dict)] if isinstance(files, list) else []
-    return any(isinstance(size, int | float) and size > MOST_FILE_BYTES for size in sizes)
+    return any(isinstance(size, int | float) and size > MOST_BYTES for size in sizes)
 
 
 def files_of(value: dict[str, Any]) -> list[dict[str, Any]]:
@@ -35,9 +34,17 @@ def files_of(value: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in files if not any(_file("", one))] if isinstance(files, list) else []
 
 
+def named_hashes(value: dict[str, Any]) -> dict[str, bool]:
+    """The hashes of the files of an item in the order sent, and whether it is incomplete without each of them."""
+    named: dict[str, bool] = {}
+    for one in files_of(value):
+        named[one["sha256"]] = named.get(one["sha256"], False) or one.get("required", True) is not False
+    return named
+
+
 def required_hashes(value: dict[str, Any]) -> list[str]:
     """The hashes of the files without which the item is not complete, each once, in the order sent."""
-    return list(dict.fromkeys(one["sha256"] for one in files_of(value) if one.get("required", True) is not False))
+    return [sha256 for sha256, required in named_hashes(value).items() if required]
 
 
 def problems(value: dict[str, Any], *, on_task: bool, has_nul: bool) -> list[Problem]:

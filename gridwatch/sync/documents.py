@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gridwatch.db import feed
 from gridwatch.db.feed import Document
+from gridwatch.files.queries import Attachments, attachments
 from gridwatch.sync import words
 from gridwatch.sync.models import Item
 from gridwatch.web.clock import rfc3339
@@ -15,13 +18,21 @@ from gridwatch.web.clock import rfc3339
 
 def outcomes(session: Session, items: list[Item]) -> Iterable[Document]:
     """One document an item. A second content under the same id has none: the first one names it in `facts.also`."""
+    files = attachments(session, {item.id for item in items})
     for item in items:
         if not item.reused:
             scopes = frozenset({f"user:{item.user_id}"} if item.shown else ())
-            yield Document("outcome", item.id, item.rev, scopes, _outcome(item))
+            yield Document("outcome", item.id, item.rev, scopes, _outcome(item, files[item.id]))
 
 
-def _outcome(item: Item) -> dict[str, Any]:
+def show_again(session: Session, item_ids: Collection[str]) -> None:
+    """Have the documents of these items rendered again: a file of theirs has come. Ids that are no items' are none of ours."""
+    items = select(Item).where(Item.id.in_(item_ids), Item.reused.is_(False)).order_by(Item.id).with_for_update()
+    for item in session.scalars(items, execution_options={"populate_existing": True}):
+        feed.touch(item)
+
+
+def _outcome(item: Item, files: Attachments) -> dict[str, Any]:
     return {
         "item_kind": item.kind,
         "device_id": item.device_id,
@@ -35,6 +46,7 @@ def _outcome(item: Item) -> dict[str, Any]:
         "receipt": receipt(item),
         "became": item.became,
         "result_rev": item.result_rev,
+        "attachments": files.as_json(),
     }
 
 

@@ -62,6 +62,14 @@ class Heartbeats:
             return 0
         return len(rows)
 
+    def close(self) -> int:
+        """Write at once what waits, and wait for nothing more: for a process that is about to end."""
+        with self._lock:
+            timer = self._timer
+        if timer is not None:
+            timer.cancel()
+        return self.write()
+
     def _write_later(self, app: Flask) -> None:
         with app.app_context():
             self.write()

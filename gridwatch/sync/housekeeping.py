@@ -24,9 +24,8 @@ PORTION = 500
 
 def release_overdue(session: Session, now: datetime) -> dict[str, int]:
     """Apply held items whose dependency has come by another road, and hand those that waited three days to a person."""
-    held = session.scalars(
-        select(Item).where(Item.outcome == words.HELD).order_by(Item.no)
-    ).all()  # rarely more than a few
+    # All of them at once: there are rarely more than a few.
+    held = session.scalars(select(Item).where(Item.outcome == words.HELD).order_by(Item.no)).all()
     done = {"applied": 0, "to_review": 0}
     for item in held:
         actor = queries.sender(session, item, local_day(now))

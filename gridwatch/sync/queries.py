@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, case, func, select, true
+from sqlalchemy import BigInteger, Date, Integer, Select, String, and_, bindparam, case, func, select, true
 from sqlalchemy.orm import Session
 
 from gridwatch.db.feed import FeedRow, FeedScope
@@ -46,39 +46,56 @@ _CHANGE = (FeedRow.seq, FeedRow.kind, FeedRow.doc_id, FeedRow.rev, FeedRow.op, F
 
 def held(session: Session, user_id: str, today: date) -> tuple[str, dict[str, Standing]]:
     """The epoch, and each scope that the user may hold today with its standing. One statement; all that a quiet pull asks."""
-    may = held_scopes(user_id, today).subquery("may")
-    rows = session.execute(
+    rows = session.execute(_HELD, {"user_id": user_id, "today": today}).all()
+    return rows[0][0], {scope: Standing(*standing) for _, scope, *standing in rows}
+
+
+def _held_statement() -> Select[Any]:
+    """Made once: building it costs more than running it."""
+    may = held_scopes(bindparam("user_id", type_=String), bindparam("today", type_=Date)).subquery("may")
+    return (
         select(ServerState.epoch, may.c.scope, *_STANDING)
         .select_from(ServerState)
         .join(may, true())
         .outerjoin(FeedScope, FeedScope.scope == may.c.scope)
         .order_by(may.c.scope)
-    ).all()
-    return rows[0][0], {scope: Standing(*standing) for _, scope, *standing in rows}
+    )
 
 
-def changes(session: Session, scope: str, *, since: int, most: int | None = None) -> tuple[Standing, list[Change]]:
+_HELD = _held_statement()
+
+
+def changes(session: Session, scope: str, *, since: int, most: int) -> tuple[Standing, list[Change]]:
     """A scope's standing and its changes after `since` in rising seq, at most `most`; all from one read, so they agree."""
-    newer = select(*_CHANGE).where(FeedRow.scope == scope, FeedRow.seq > since).order_by(FeedRow.seq)
-    return _read(session, scope, newer if most is None else newer.limit(most))
+    return _read(session, _CHANGES, {"scope": scope, "since": since, "most": most})
 
 
 def documents(session: Session, scope: str) -> tuple[Standing, list[Change]]:
     """A scope's standing and its live documents in rising seq, from one read."""
-    return _read(
-        session, scope, select(*_CHANGE).where(FeedRow.scope == scope, FeedRow.op == "put").order_by(FeedRow.seq)
+    return _read(session, _DOCUMENTS, {"scope": scope})
+
+
+def _with_standing(wanted: Select[Any]) -> Select[Any]:
+    """The standing of a scope beside each of the wanted rows of its feed; alone where there are none."""
+    rows = wanted.subquery("changed")
+    return (
+        select(*_STANDING, *rows.c)
+        .select_from(FeedScope)
+        .outerjoin(rows, true())
+        .where(FeedScope.scope == bindparam("scope"))
+        .order_by(rows.c.seq)
     )
 
 
-def _read(session: Session, scope: str, wanted: Select[Any]) -> tuple[Standing, list[Change]]:
-    rows_of = wanted.subquery("changed")
-    found = session.execute(
-        select(*_STANDING, *rows_of.c)
-        .select_from(FeedScope)
-        .outerjoin(rows_of, true())
-        .where(FeedScope.scope == scope)
-        .order_by(rows_of.c.seq)
-    ).all()
+_OF_SCOPE = select(*_CHANGE).where(FeedRow.scope == bindparam("scope")).order_by(FeedRow.seq)
+_CHANGES = _with_standing(
+    _OF_SCOPE.where(FeedRow.seq > bindparam("since", type_=BigInteger)).limit(bindparam("most", type_=Integer))
+)
+_DOCUMENTS = _with_standing(_OF_SCOPE.where(FeedRow.op == "put"))
+
+
+def _read(session: Session, statement: Select[Any], asked: dict[str, Any]) -> tuple[Standing, list[Change]]:
+    found = session.execute(statement, asked).all()
     if not found:
         return Standing(), []
     return Standing(*found[0][:4]), [Change(*row[4:]) for row in found if row[4] is not None]

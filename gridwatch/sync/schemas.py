@@ -94,7 +94,9 @@ class ItemIn(Output):
         required=True, metadata={"description": "1, 2, 3 … for each device and user, without gaps."}
     )
     kind = fields.String(required=True, validate=validate.OneOf(sorted(service.KINDS)))
-    captured_at = fields.String(required=True, metadata={"description": "RFC 3339 with offset, by the phone's clock."})
+    captured_at = fields.String(
+        required=True, allow_none=True, metadata={"description": "RFC 3339 with offset, by the phone's clock."}
+    )
     payload = fields.Dict(required=True)
     task_id = fields.String(allow_none=True)
     base_rev = fields.Integer(allow_none=True)

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from flask import current_app
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
@@ -28,6 +29,8 @@ from gridwatch.db.session import savepoint, transaction
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import WorkCalendar
+from gridwatch.files import queries as files
+from gridwatch.files.service import name_evidence
 from gridwatch.people.models import Device
 from gridwatch.sync import capture, checking, queries, words
 from gridwatch.sync.decoding import Arrived, Envelope, is_uuid
@@ -62,7 +65,8 @@ def push(envelope: Envelope, actor: Actor, now: datetime) -> list[dict[str, Any]
 
     Raises 503 `http.busy` when others were in the way three times more.
     """
-    slots = [Slot(arrived, _rejection(arrived, envelope, actor)) for arrived in envelope.items]
+    most_files = current_app.config["GRIDWATCH"].files_per_item
+    slots = [Slot(arrived, _rejection(arrived, envelope, actor, most_files)) for arrived in envelope.items]
     again = _all_known(slots, actor)
     if again is not None:
         return again
@@ -84,43 +88,37 @@ def _passes(problem: Exception) -> bool:
     return getattr(problem.orig, "sqlstate", None) in _AGAIN
 
 
-def _rejection(arrived: Arrived, envelope: Envelope, actor: Actor) -> str | None:
+def _rejection(arrived: Arrived, envelope: Envelope, actor: Actor, most_files: int) -> str | None:
     if envelope.device_id != actor.device_id:
         return "not_your_device"
     if arrived.flaw is not None:
         return "undecodable"
-    return "over_limit" if checking.over_limit(arrived.raw, arrived.value) else None
+    return "over_limit" if checking.over_limit(arrived.raw, arrived.value, most_files) else None
 
 
 @dataclass(slots=True)
 class Slot:
-    """One place in the answer: what arrived, why it is rejected (if it is), the row that holds it, whether it is new."""
+    """One place in the answer: what arrived, why it is rejected (if it is), the row that holds it, whether it is new, and
+    which of its required files its sender's area does not hold."""
 
     arrived: Arrived
     rejected: str | None
     item: Item | None = None
     is_new: bool = False
+    missing: list[str] = field(default_factory=list)
 
     def result(self) -> dict[str, Any]:
         """This place of the answer."""
         if self.rejected is not None:
             facts = {"flaw": self.arrived.flaw} if self.rejected == "undecodable" else {}
-            return self._answer(words.REJECTED, self.rejected, facts, missing=[])
+            return self._answer(words.REJECTED, self.rejected, facts)
         item = self.item
         if self.is_new:
             return self._answer(item.outcome, item.code, item.facts)
         first = {"outcome": item.first_outcome, "code": item.first_code}
         return self._answer(words.DUPLICATE, None, {}, first=first)
 
-    def _answer(
-        self,
-        outcome: str,
-        code: str | None,
-        facts: dict[str, Any],
-        *,
-        missing: list[str] | None = None,
-        first: Any = None,
-    ) -> dict[str, Any]:
+    def _answer(self, outcome: str, code: str | None, facts: dict[str, Any], *, first: Any = None) -> dict[str, Any]:
         return {
             "id": self.arrived.id,
             "outcome": outcome,
@@ -128,7 +126,7 @@ class Slot:
             "message": words.message(outcome, code, facts),
             "facts": facts,
             "receipt": receipt(self.item) if self.item else None,
-            "missing": checking.required_hashes(self.arrived.value) if missing is None else missing,
+            "missing": self.missing,
             "rev": self.item.result_rev if self.item else None,
             "first": first,
         }
@@ -144,7 +142,18 @@ def _all_known(slots: list[Slot], actor: Actor) -> list[dict[str, Any]] | None:
     }
     for slot in slots:
         slot.item = known.get((slot.arrived.id, slot.arrived.sha256))
-    return [slot.result() for slot in slots] if all(slot.item for slot in slots) else None
+    if not all(slot.item for slot in slots):
+        return None
+    _note_missing(session, slots, actor)
+    return [slot.result() for slot in slots]
+
+
+def _note_missing(session: Session, slots: list[Slot], actor: Actor) -> None:
+    """`missing` is always the state now, whatever the first answer said."""
+    wanted = [checking.required_hashes(slot.arrived.value) if slot.rejected is None else [] for slot in slots]
+    held = files.held(session, {sha256 for hashes in wanted for sha256 in hashes}, actor)
+    for slot, hashes in zip(slots, wanted, strict=True):
+        slot.missing = [sha256 for sha256 in hashes if sha256 not in held]
 
 
 @dataclass(slots=True)
@@ -176,6 +185,7 @@ class _Batch:
                 new.append(slot)
         self._note_refused(slots)
         if new:
+            self._name_evidence(new)
             self._place_in_order(new)
             calendar = current_calendar(self.session)
             for slot in _dependencies_first(new):
@@ -186,6 +196,7 @@ class _Batch:
             self._name_second_contents(new)
             for item in self._waiting():
                 release(self.session, item, self.actor, calendar, self.now, last=self.last)
+        _note_missing(self.session, slots, self.actor)
         return [slot.result() for slot in slots]
 
     def _row(self, arrived: Arrived, *, reused: bool) -> Item:
@@ -199,6 +210,12 @@ class _Batch:
             item_version=_short(value.get("item_version"), 80), captured_at=taken.captured_at, corrected_at=taken.corrected_at,
             uncertainty_s=taken.uncertainty_s, received_at=self.now, raw=arrived.raw, facts={}, waits_for=[], shown=True,
         )  # fmt: skip
+
+    def _name_evidence(self, new: list[Slot]) -> None:
+        named: dict[str, dict[str, bool]] = {}
+        for slot in new:
+            named.setdefault(slot.item.id, {}).update(checking.named_hashes(slot.arrived.value))
+        name_evidence(self.session, named, actor=self.actor, now=self.now)
 
     def _place_in_order(self, new: list[Slot]) -> None:
         """Say of each new item whether its number and its time agree with those around it (ruling R15)."""

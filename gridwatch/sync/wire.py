@@ -53,7 +53,7 @@ def read_json(most: int, too_large: Refusal) -> bytes:
         body = _plain(most) if coding in ("", "identity") else _gunzip(most)
     except RequestEntityTooLarge:
         raise too_large from None
-    except (ClientDisconnected, zlib.error, EOFError):
+    except (ClientDisconnected, OSError, zlib.error, EOFError):  # OSError: a chunked body that ends before its end
         raise Refusal("sync.undecodable") from None
     if len(body) > most:
         raise too_large

@@ -7,16 +7,16 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from gridwatch.db.engine import dialect_of
 from gridwatch.domain.errors import Refusal
-from gridwatch.domain.permits import Actor, Scope
+from gridwatch.domain.permits import PERMITS, Actor, Scope, scopes_for
 from gridwatch.domain.task_flow import OPEN, is_plausible
 from gridwatch.people.models import GridDuty, User
 from gridwatch.people.queries import on_duty
-from gridwatch.people.reach import in_area, in_grids, within
+from gridwatch.people.reach import condition, in_area, in_grids, within
 from gridwatch.tasks.models import Task, Visit
 
 TASK_REACH = {Scope.AREA: in_area(Task.area_path), Scope.GRID: in_grids(Task.grid_code)}
@@ -41,6 +41,23 @@ def task_in_reach(session: Session, actor: Actor, task_id: str, operation: str =
     if task is None:
         raise Refusal("task.not_found", task=task_id)
     return task
+
+
+def task_to_route(session: Session, actor: Actor, task_id: str) -> Task:
+    """The task with this id, if the actor is the one who sends it to a grid.
+
+    Raises 404 `task.not_found` outside the reach and 403 `auth.forbidden` at another desk inside it.
+    """
+    task_in_reach(session, actor, task_id)
+    if not scopes_for(actor, "task.route"):
+        raise Refusal("auth.forbidden", wanted=sorted(role.value for role in PERMITS["task.route"]))
+    return task_in_reach(session, actor, task_id, "task.route")
+
+
+def sees_as_visit(actor: Actor, subject_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """The condition that an id is that of a visit whose task the actor may read."""
+    visit = exists().where(Visit.id == subject_id, Visit.task_id == Task.id)
+    return visit.where(condition(actor, "task.read", TASK_REACH))
 
 
 def lock_task(session: Session, task_id: str) -> Task | None:

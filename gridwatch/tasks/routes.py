@@ -15,6 +15,7 @@ from gridwatch.domain.worktime import local_day
 from gridwatch.entities.queries import lock_registers
 from gridwatch.entities.service import RegistryNotice
 from gridwatch.entities.uscc import USCC_WORDS
+from gridwatch.files.queries import attachments
 from gridwatch.tasks import queries, schemas, service
 from gridwatch.tasks.models import Task
 from gridwatch.tasks.registration import TakenIn, take_in
@@ -27,6 +28,7 @@ from gridwatch.web.problems import from_http, problem_response
 blueprint = Blueprint("tasks", __name__, url_prefix="/api/v1")
 
 MOST_EVENTS = 500
+_VISIT = [name for name in schemas.VisitOut().fields if name != "attachments"]
 
 
 @blueprint.get("/tasks")
@@ -55,18 +57,25 @@ def get_task(task_id: str) -> dict[str, Any]:
     session = db.session()
     task = queries.task_in_reach(session, current_actor(), task_id)
     shown = {name: getattr(task, name) for name in schemas.TaskOut().fields}
-    return shown | {"visits": queries.visits_of(session, [task.id])[task.id]}
+    visits = queries.visits_of(session, [task.id])[task.id]
+    files = attachments(session, [visit.id for visit in visits])
+    return shown | {
+        "visits": [
+            {name: getattr(visit, name) for name in _VISIT} | {"attachments": files[visit.id].as_json()}
+            for visit in visits
+        ]
+    }
 
 
 @blueprint.post("/tasks/<task_id>/route")
 @blueprint.arguments(schemas.RouteIn)
 @blueprint.response(200, schemas.TaskOut)
-@permit("task.route", hidden="task.not_found")
+@permit("task.read", hidden="task.not_found")  # who sees the task is told 403, who does not 404 (R33)
 @writes
 def route_task(body: dict[str, Any], task_id: str) -> Task:
     """Send a waiting task, and its entity, to a grid."""
     session, actor = db.session(), current_actor()
-    task = queries.task_in_reach(session, actor, task_id, "task.route")
+    task = queries.task_to_route(session, actor, task_id)
     return service.route_by_hand(session, task, body["grid_code"], actor=actor, at=now())
 
 

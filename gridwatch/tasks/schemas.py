@@ -52,6 +52,10 @@ class VisitOut(Output):
     findings = fields.Dict(required=True)
     place = fields.Dict(required=True, allow_none=True)
     files = fields.List(fields.Raw(), required=True)
+    attachments = fields.Dict(
+        required=True,
+        metadata={"description": "How many files the visit requires, how many are here, and the missing hashes."},
+    )
     remarks = fields.String(required=True)
 
 

@@ -42,7 +42,12 @@ def upgrade() -> None:
     op.create_index("ix_upload_item", "upload", ["item_id"], unique=False)
     op.create_index("ix_upload_open", "upload", ["user_id"], unique=False, postgresql_where=_OPEN, sqlite_where=_OPEN)
     op.create_index(
-        "ix_upload_passing", "upload", ["expires_at", "id"], unique=False, postgresql_where=_PASSING, sqlite_where=_PASSING
+        "ix_upload_passing",
+        "upload",
+        ["expires_at", "id"],
+        unique=False,
+        postgresql_where=_PASSING,
+        sqlite_where=_PASSING,
     )
     op.create_table(
         "evidence",

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from gridwatch.app import create_app
+from gridwatch.db.migrate import newest_revision
 from gridwatch.jobs.commands import openapi
 from gridwatch.jobs.doctor import doctor
 from gridwatch.jobs.table import JOBS
@@ -47,7 +48,7 @@ def test_a_clock_file_that_holds_no_time_is_one_sentence(run: Run, tmp_path: Pat
 def test_migrating_again_changes_nothing(run: Run):
     first, second = run("migrate"), run("migrate")
     assert (first.returncode, second.returncode, first.stdout) == (0, 0, second.stdout)
-    assert "0001" in second.stdout
+    assert newest_revision() in second.stdout
 
 
 # -- openapi ------------------------------------------------------------------------------------------------------------
@@ -131,3 +132,23 @@ def test_a_missing_distribution_is_named(monkeypatch: pytest.MonkeyPatch, settin
     )
     lines = orjson.loads(answer.output)
     assert any(line["name"] == "package" and "no-such-package" in line["en"] and line["fix"] for line in lines)
+
+
+# -- password -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_operator_gives_the_first_password(run: Run, world, client):
+    assert run("password", "administrator", "--password", "a first password").returncode == 0
+    device = {"id": "0192f0c4-0000-7000-8000-000000000001", "name": "x", "platform": "y", "app_build": 1}
+    body = {"username": "administrator", "password": "a first password", "device": device}
+    assert client.post("/api/v1/auth/sign-in", body).status == 200
+
+
+@only_spatialite
+@pytest.mark.parametrize(
+    ("username", "password", "says"),
+    [("nobody", "a first password", "没有这个人员"), ("administrator", "short", "至少 12 个字符")],
+)
+def test_a_password_that_is_refused_is_one_sentence(run: Run, world, username: str, password: str, says: str):
+    answer = run("password", username, "--password", password)
+    assert (answer.returncode, says in answer.stderr) == (1, True)

@@ -165,6 +165,14 @@ def test_what_could_not_leave_by_half_past_five_leaves_on_the_next_work_day(desk
     assert {one.skipped for one in desk.notices(intervene) if one.stage == "W0"} == {"newer"}
 
 
+def test_a_scheduler_that_comes_back_in_the_evening_disturbs_nobody(desk: Desk):
+    _, _, (intervene, *_) = desk.push()
+    desk.tick_at("2026-09-22 00:05", "2026-09-22 20:00")
+    assert desk.told(intervene) == {}
+    desk.tick_at("2026-09-23 08:30")
+    assert desk.told(intervene) == {"W2": OWNERS}
+
+
 def test_a_duty_that_ended_before_half_past_eight_is_not_reminded_of(desk: Desk):
     _, _, (intervene, *_) = desk.push()
     desk.tick_at("2026-09-22 00:01")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
@@ -19,6 +19,14 @@ from gridwatch.tasks.service import plan_task
 from tests.fixtures import PASSWORD, Caller, Clock, Work, World
 from tests.phone import Phone, Store, uuid7
 from tests.sync.talk import FILE, LEAD, Make, Put, over_flask
+
+
+@pytest.fixture
+def app(app: Flask) -> Iterator[Flask]:
+    """The application; what its phones said of themselves is written before the database goes."""
+    yield app
+    with app.app_context():
+        heartbeats.of_this_process().close()
 
 
 @pytest.fixture
@@ -47,7 +55,7 @@ def write_heartbeats(app: Flask) -> Callable[[], None]:
 
     def _write() -> None:
         with app.app_context():
-            heartbeats.of_this_process().write()
+            heartbeats.of_this_process().close()
 
     return _write
 

@@ -41,7 +41,7 @@ class _Reader(HTMLParser):
         self.forms: list[Form] = []
         self.links: list[str] = []
         self.text: list[str] = []
-        self.title = ""
+        self.title = self.next_page = ""
         self._form: Form | None = None
         self._box = ""  # the textarea or select that is open
         self._tag = ""
@@ -51,6 +51,8 @@ class _Reader(HTMLParser):
         self._tag, at = tag, {name: value or "" for name, value in attributes}
         if tag == "a" and "href" in at:
             self.links.append(at["href"])
+            if at.get("rel") == "next":
+                self.next_page = at["href"]
         if tag == "form":
             self._form = Form(at.get("action", ""), at.get("method", "get"))
             self.forms.append(self._form)
@@ -99,7 +101,7 @@ class Page:
     def __init__(self, response: Any) -> None:
         self.status, self.headers, self.html = response.status_code, response.headers, response.get_data(as_text=True)
         reader = _Reader(self.html)
-        self.title, self.forms, self.links = reader.title, reader.forms, reader.links
+        self.title, self.forms, self.links, self.next_page = reader.title, reader.forms, reader.links, reader.next_page
         self.text = " ".join(" ".join(reader.text).split())
 
     def form(self, action: str, **hidden: str) -> Form:

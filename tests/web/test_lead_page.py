@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import pytest
 from sqlalchemy import func, select
 
 from gridwatch.audit.models import Event
+from gridwatch.db.base import new_id
 from gridwatch.domain.lead_flow import STEPS
 from gridwatch.leads.models import Lead
+from gridwatch.tasks.models import Visit
 from tests.fixtures import Clock, Work, World
 from tests.leads.desks import BASIS, PHOTO, Desk
 from tests.web.browser import Browser
@@ -82,6 +83,34 @@ def test_a_lead_goes_its_road_by_the_forms_of_its_page(browse: Browse, clock: Cl
     ]
     assert len(told) == 9
     assert "第一行\n第二行" in page.html  # as it was typed
+
+
+def test_a_verification_names_its_visit_and_closes_the_lead(
+    browse: Browse, work: Work, clock: Clock, world: World, reported, desk
+):
+    lead = reported()
+    desk("community_dispatcher").does(lead, "accept", handler=world.people["community_handler"])
+    browse("community_handler").takes(
+        lead, "handled_locally", measure="guided", outcome="licensed", narrative="已领照", evidence=[PHOTO]
+    )
+    worker = browse("grid_worker")
+    assert worker.get(f"/leads/{lead}").step("report_passed").options["field.visit"] == [""]
+    with work() as session:
+        for verdict in ("passed", "failed"):
+            session.add(
+                Visit(
+                    id=new_id(), lead_id=lead, by_user=world.people["grid_worker"], area_path=world.path(world.community),
+                    received_at=clock.now(), result="done", findings={"findings": [{"item": "VF01", "verdict": verdict}]},
+                    files=[], effect="accepted", timeliness="on_time",
+                )
+            )  # fmt: skip
+    form = worker.get(f"/leads/{lead}").step("report_passed")
+    (_, passed) = form.options["field.visit"]  # the failed one cannot be chosen
+    assert "申请核查通过" in worker.submit(form, visit=passed).text
+    page = browse("community_dispatcher").takes(lead, "pass")
+    assert page.status == 200
+    assert "已结案" in page.text
+    assert "没有时限在走" in page.text
 
 
 def test_every_field_of_every_row_has_a_place_in_its_form(
@@ -218,23 +247,21 @@ def test_what_was_typed_is_shown_when_its_step_is_over(browse: Browse, world: Wo
         assert words in page.text
 
 
-@pytest.mark.parametrize(
-    ("change", "status"),
-    [
-        ({"csrf_token": ["0" * 64]}, 403), ({"act": ["nothing"]}, 400), ({"act": ["submit"]}, 400), ({"expected_version": ["x"]}, 400),
-        ({"expected_version": ["999999"]}, 409), ({"field.handler": ["nobody"]}, 422), ({"field.handler": ["x" * 9000]}, 422),
-        ({"act": ["push"]}, 403),
-    ],
+TAMPERED = (  # what is changed in a good form, and the answer
+    ({"csrf_token": ["0" * 64]}, 403), ({"act": ["nothing"]}, 400), ({"act": ["submit"]}, 400), ({"act": ["push"]}, 403),
+    ({"expected_version": ["x"]}, 400), ({"expected_version": ["999999"]}, 409),
+    ({"field.handler": ["nobody"]}, 422), ({"field.handler": ["x" * 9000]}, 422),
 )  # fmt: skip
-def test_a_form_that_was_tampered_with_changes_nothing(
-    browse: Browse, work: Work, world: World, reported, change, status
-):
+
+
+def test_a_form_that_was_tampered_with_changes_nothing(browse: Browse, work: Work, world: World, reported: Reported):
     lead, dispatcher = reported(), browse("community_dispatcher")
     form = dispatcher.get(f"/leads/{lead}").step("accept")
-    values = {**form.filled(handler=world.people["community_handler"]), **change}
     before = lead_of(work, lead)
-    assert dispatcher.post(form.action, values).status == status
-    assert lead_of(work, lead) == before
+    for change, status in TAMPERED:
+        values = {**form.filled(handler=world.people["community_handler"]), **change}
+        assert dispatcher.post(form.action, values).status == status, change
+        assert lead_of(work, lead) == before
     assert dispatcher.post("/leads/nothing/steps", form.values).status == 404
 
 

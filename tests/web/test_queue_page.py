@@ -62,7 +62,7 @@ def test_one_comes_back_to_the_same_place_of_a_search(browse: Browse, world: Wor
     dispatcher = browse("street_dispatcher")
     first = dispatcher.get("/tasks/queue?q=商店+100%25")
     assert "共 45 条" in first.text
-    second = dispatcher.get(next(link for link in first.links if "cursor=" in link))
+    second = dispatcher.get(first.next_page)
     form = next(form for form in second.forms if "field.grid" in form.widgets)
     sent = dispatcher.submit(form, follow=False, grid=world.grid)
     back = dispatcher.get(sent.headers["Location"])
@@ -70,7 +70,7 @@ def test_one_comes_back_to_the_same_place_of_a_search(browse: Browse, world: Wor
     assert back.form("/tasks/queue").values["q"] == ["商店 100%"]
     assert titles(back) == [
         *titles(second)[1:],
-        *titles(dispatcher.get(next(link for link in second.links if "cursor=" in link)))[:1],
+        *titles(dispatcher.get(second.next_page))[:1],
     ]
     assert "没有符合的任务" in dispatcher.get("/tasks/queue?q=100_").text
     assert titles(dispatcher.get("/tasks/queue?q=元美路44号")) == ["首检：第44商店"]

@@ -79,6 +79,18 @@ def upsert_feed_rows(connection: Any, rows: list[dict[str, Any]]) -> None:
     connection.exec_driver_sql(_UPSERT_FEED, {name: [row[name] for row in rows] for name in _FEED_COLUMNS})
 
 
+def insert_missing(connection: Any, table: Table, rows: list[dict[str, Any]]) -> int:
+    """Insert rows with the columns that the first one names, in one statement; returns how many were new.
+
+    A row that any unique constraint has already is left as it stands.
+    """
+    columns = [table.c[name] for name in rows[0]]
+    names = ", ".join(column.name for column in columns)
+    arrays = ", ".join(f"%({column.key})b::{column.type.compile(connection.dialect)}[]" for column in columns)
+    statement = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608
+    return connection.exec_driver_sql(statement, {c.key: [row[c.key] for row in rows] for c in columns}).rowcount
+
+
 def bulk_insert(connection: Any, table: Table, rows: list[dict[str, Any]]) -> None:
     """Insert many rows with all columns that the first one names, by COPY: many times the speed of INSERT.
 
@@ -109,3 +121,14 @@ def spatial_join(table: str, column: str, frame: str) -> str:
 def among(column: Any, values: Collection[str]) -> ColumnElement[bool]:
     """The condition that a text column has one of many values; one bound array, where IN would bind each."""
     return column == any_(literal(list(values), ARRAY(Text)))
+
+
+def lock_names(connection: Any, names: Collection[str]) -> None:
+    """Hold these names, given in rising order, until the end of the transaction; who wants one of them waits.
+
+    For what has no row yet to be locked. Such a lock is kept in memory alone: it costs no write.
+    """
+    connection.exec_driver_sql(
+        "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(%(names)s::text[]) AS name",
+        {"names": list(names)},
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Engine, Table, event, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from gridwatch.config import Unready
 
@@ -145,6 +146,14 @@ def upsert_feed_rows(connection: Any, rows: list[dict[str, Any]]) -> None:
     )
 
 
+def insert_missing(connection: Any, table: Table, rows: list[dict[str, Any]]) -> int:
+    """Insert rows with the columns that the first one names; returns how many were new.
+
+    A row that any unique constraint has already is left as it stands.
+    """
+    return connection.execute(sqlite_insert(table).on_conflict_do_nothing(), rows).rowcount
+
+
 def bulk_insert(connection: Any, table: Table, rows: list[dict[str, Any]]) -> None:
     """Insert many rows with all columns that the first one names. Geometries are given as EWKT text."""
     connection.execute(insert(table), rows)
@@ -165,3 +174,7 @@ def among(column: Any, values: Collection[str]) -> ColumnElement[bool]:
     """The condition that a text column has one of many values; one bound JSON text, where IN would bind each."""
     table = func.json_each(orjson.dumps(list(values)).decode()).table_valued("value")
     return column.in_(select(table.c.value))
+
+
+def lock_names(connection: Any, names: Collection[str]) -> None:
+    """Nothing to do: a transaction that writes holds everything."""
