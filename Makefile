@@ -13,6 +13,7 @@ ARGS ?=
 key = $(shell cat $(1) 2>/dev/null | cksum | cut -d ' ' -f 1)
 RUNTIME := .venv/.runtime-$(call key,requirements.lock setup.cfg pyproject.toml)
 DEV := .venv/.dev-$(call key,requirements-dev.lock setup.cfg pyproject.toml)
+FOREIGN := tests/foreign/node_modules/.installed-$(call key,tests/foreign/package-lock.json)
 
 # Where system packages were unpacked for a plain user, this tells a process where they are.
 ENV = if [ -f .local-lib/env ]; then . ./.local-lib/env; fi;
@@ -31,7 +32,7 @@ demo: system-demo $(RUNTIME) ## 装好所缺、载入南城样例、启动 · in
 serve: system-demo $(RUNTIME) ## 按环境变量启动 · start with the settings of the environment
 	@$(ENV) exec $(BIN)/gridwatch serve
 
-test: system-test $(DEV) ## 全部检查与测试，两种数据库 · every check and test, on both databases
+test: system-test $(DEV) $(FOREIGN) ## 全部检查与测试，两种数据库 · every check and test, on both databases
 	@status=0; \
 	$(MAKE) --no-print-directory lint || status=1; \
 	$(ENV) $(BIN)/python -m pytest -n $(JOBS) --maxprocesses=8 $(ARGS) || status=1; \
@@ -62,7 +63,7 @@ lock: ## 重算 requirements*.lock（UPGRADE=--upgrade 取新版本）· resolve
 	compile requirements-dev.lock --extra build --extra dev --constraint requirements.lock
 
 clean: ## 删去 make 所建，数据不动 · remove what make made, never data
-	@rm -rf .venv .local-lib build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .local-lib tests/foreign/node_modules build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -- what the targets stand on ----------------------------------------------------------------------------------------
@@ -92,3 +93,8 @@ $(DEV): | .venv/bin/python
 	@$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@rm -f .venv/.dev-* .venv/.runtime-* && touch $@ $(RUNTIME)
+
+# Clients in JavaScript that are not ours. Without npm their tests are left out, and say so.
+$(FOREIGN):
+	@! command -v npm >/dev/null || { echo '安装 npm 依赖 / installing npm packages: package-lock.json' && \
+		npm ci --prefix tests/foreign --silent && touch $@; }

@@ -47,7 +47,7 @@ def run(place: Place) -> Iterator[Row]:
         urls = [stack.enter_context(place.database()) for _ in cities]
         phones = [_build(url, city) for url, city in zip(urls, cities, strict=True)]
         inside = _in_process(urls, phones, runs, calls=100 if place.small else 2_000)
-        with Others([os.getpid(), *database]) as others:
+        with Others(place.roots) as others:
             servers = [stack.enter_context(serving.gridwatch(url, SECRET, database)) for url in urls]
             servers.append(stack.enter_context(serving.thin(urls[0], SECRET, database)))
             requests = [

@@ -86,7 +86,7 @@ def call(server: Server, requests: Sequence[bytes], *, clients: int, seconds: fl
 
 
 def _settings(url: str, secret: str) -> Settings:
-    return Settings(env="production", database_url=url, secret_key=secret, port=_free_port(), log_level="WARNING")
+    return Settings(env="production", database_url=url, secret_key=secret, port=_free_port(), log_level="ERROR")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ The second start keeps what was done in the first. Never in production: everybod
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -82,7 +83,8 @@ def _settings(settings: Settings) -> Settings:
         raise Unready("演示人人同一口令，生产环境拒绝启动 / the demo has one password for all; production refuses it")
     if not os.environ.get("GRIDWATCH_DATABASE_URL"):
         FOLDER.mkdir(exist_ok=True)
-        settings = replace(settings, database_url=f"{SQLITE_FILE}{(FOLDER / 'gridwatch.sqlite').absolute()}")
+        file, files = (FOLDER / "gridwatch.sqlite").absolute(), (FOLDER / "files").absolute()
+        settings = replace(settings, database_url=f"{SQLITE_FILE}{file}", files_dir=str(files))
     if not os.environ.get("GRIDWATCH_PORT"):
         settings = replace(settings, port=_free_port(settings.host))
     return settings
@@ -105,6 +107,8 @@ def _throw_away(settings: Settings) -> None:
         raise Unready("--fresh 只清除 .demo/ 里的演示库 / --fresh throws away the demo's own database only")
     for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
         file.unlink(missing_ok=True)
+    if (files := FOLDER / "files").is_dir():
+        shutil.rmtree(files)
 
 
 def prepare(make_app: MakeApp, settings: Settings) -> None:

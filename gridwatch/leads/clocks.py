@@ -89,11 +89,19 @@ def verdict_of(duty: Obligation, today: date) -> str:
     """What an obligation is today, computed, never stored (invariant I5): open, due_today, overdue, met, met_late, missed …"""
     if duty.end is None:
         if today > duty.due_on:
-            return "missed" if duty.kind == ObligationKind.FEEDBACK.value else "overdue"
+            if duty.kind != ObligationKind.FEEDBACK.value:
+                return "overdue"
+            return "suspended" if _verified_meanwhile(duty) else "missed"
         return "due_today" if today == duty.due_on else "open"
     if duty.end.how == "met":
         return "met" if duty.end.on <= duty.due_on else "met_late"
     return duty.end.how
+
+
+def _verified_meanwhile(duty: Obligation) -> bool:
+    """Whether a window fell due while the result of its assignment was being verified (ruling R6)."""
+    unit = next((one for one in duty.lead.assignments if one.id == duty.assignment_id), None)
+    return unit is not None and unit.suspended_from is not None and unit.suspended_from <= duty.due_on
 
 
 def why(session: Session, duty: Obligation) -> list[dict[str, Any]]:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from moto.server import ThreadedMotoServer
+from waitress import wasyncore
 from waitress.server import create_server
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -72,17 +74,33 @@ def serve(app: Flask) -> Serve:
 
     @contextmanager
     def serving(kind: str) -> Iterator[str]:
+        stopped = threading.Event()
         if kind == "waitress":
-            server = create_server(app, host="127.0.0.1", port=0, threads=4, clear_untrusted_proxy_headers=False)
-            port, run, stop = server.effective_port, server.run, server.close
+            sockets: dict[int, Any] = {}
+            server = create_server(
+                app, map=sockets, host="127.0.0.1", port=0, threads=4, clear_untrusted_proxy_headers=False
+            )
+            port = server.effective_port
+
+            def run() -> None:
+                while not stopped.is_set():
+                    wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
+                server.task_dispatcher.shutdown()
+                wasyncore.close_all(sockets)
+
         else:
             quiet = type("Quiet", (WSGIRequestHandler,), {"log": lambda *_: None})
             server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=quiet)
-            port, run, stop = server.server_port, server.serve_forever, server.shutdown
+            port, run = server.server_port, server.serve_forever
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{port}"
-        stop()
-        thread.join(timeout=5)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            stopped.set()
+            if kind == "werkzeug":
+                server.shutdown()
+                server.server_close()
+            thread.join(timeout=10)
 
     return serving

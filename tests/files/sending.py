@@ -53,14 +53,18 @@ class Sender:
 
     caller: Caller
 
-    def create(self, data: bytes, headers: dict[str, str] | None = None, *, path: str = FILES, **told: str) -> Answer:
+    def create(
+        self, data: bytes, headers: dict[str, str] | None = None, *, path: str = FILES, body: bytes = b"", **told: str
+    ) -> Answer:
         """Announce a file; its address is in the answer's Location. `headers` replace those that would be right."""
         right = {
             **TUS,
             "Upload-Length": str(len(data)),
-            "Upload-Metadata": metadata(**{"sha256": sha256(data), "filename": "门牌.jpg", "mime": "image/jpeg", **told}),
+            "Upload-Metadata": metadata(
+                **{"sha256": sha256(data), "filename": "门牌.jpg", "mime": "image/jpeg", **told}
+            ),
         }
-        return self.caller.ask("POST", path, headers={**right, **(headers or {})})
+        return self.caller.ask("POST", path, data=body, headers={**right, **(headers or {})})
 
     def patch(self, url: str, offset: int, data: bytes, headers: dict[str, str] | None = None) -> Answer:
         """Send bytes to one offset."""

@@ -218,3 +218,19 @@ def test_a_step_writes_its_event_its_clocks_and_its_notices_together(
         expected = {"department_receiver", "department_deputy", "department_receiver_2", "community_handler"}
         assert {world.people[one] for one in expected} <= told
         assert list(breaks(session)) == []
+
+
+def test_a_window_that_falls_due_while_the_result_is_verified_is_not_missed(
+    desk: Seat, reported: Callable[..., str], world: World, clock: Clock
+) -> None:
+    lead = reported()
+    to_department(desk, lead, world)
+    desk("department_receiver").does(lead, "sign_in", officer=world.people["case_officer"])
+    desk("case_officer").does(
+        lead, "intervene", type="on_site", occurred_on="2026-09-18", people="两名执法人员", narrative="现场检查", evidence=[PHOTO]
+    )
+    desk("case_officer").does(lead, "report_done", outcome="permitted", entity_after="已取得许可", evidence=[PHOTO])
+    desk("department_leader").does(lead, "confirm_done")
+    clock.set("2026-11-06 09:00")  # window 2 fell due on the 5th
+    assert duty(desk("street_dispatcher").sees(lead), "feedback", 2)["verdict"] == "suspended"
+    assert duty(desk("street_dispatcher").sees(lead), "verify")["verdict"] == "overdue"
