@@ -3,8 +3,8 @@
     python tests/phone.py --server http://127.0.0.1:8600 --user 网格员 --password … --store phone.json story
 
 It keeps every rule that the sync protocol sets for phones and needs nothing but the standard library, so it can be copied
-(with phone_line.py, its commands) as the start of another client. As a class it plays in tests: `Phone(store, send, now)`,
-where `send(method, path, headers, body)` returns (status, headers, body) or raises OSError.
+(with phone_line.py, its commands, and phone_files.py, its photos) as the start of another client. As a class it plays in
+tests: `Phone(store, send, now)`, where `send(method, path, headers, body)` returns (status, headers, body) or raises OSError.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import os
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -101,6 +101,7 @@ class Store:
         self.data: dict[str, Any] = {
             "device_id": str(uuid.uuid4()), "online": True, "session": None, "epoch": None, "last_no": 0, "incidents": 0,
             "clock": None, "tokens": {}, "docs": {}, "staged": {}, "outbox": [], "acknowledged": [], "rejected": [], "ref": {},
+            "photos": {}, "uploads": {},
         }  # fmt: skip
         if path is not None and path.exists():
             self.data |= json.loads(path.read_text(encoding="utf-8"))
@@ -141,24 +142,12 @@ class Phone:
         body = {"refresh_token": session.get("refresh_token"), "device_id": self.store["device_id"]}
         self.store.save(session=self._ask("POST", "/auth/refresh", body, signed_in=False))
 
-    def _ask(self, method: str, path: str, body: Any = None, *, signed_in: bool = True, fresh: bool = False) -> Any:
+    def _ask(self, method: str, path: str, body: Any = None, *, signed_in: bool = True) -> Any:
         """Ask the server. Raises Paused when there is no network, no sign-in or no room, and `Halve` for a body it cannot take."""
-        if not self.store["online"]:
-            raise Paused("offline")
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if signed_in:
-            if self.store["session"] is None:
-                raise Paused("signed out")
-            headers["Authorization"] = f"Bearer {self.store['session']['access_token']}"
         payload = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         before = self.now()
-        try:
-            status, answered, text = self._send(method, API + path, headers, payload)
-        except OSError as problem:
-            raise Paused(str(problem)) from problem
-        if status == 401 and signed_in and not fresh:
-            self._refresh()
-            return self._ask(method, path, body, fresh=True)
+        status, answered, text = self.exchange(method, API + path, headers, payload, signed_in=signed_in)
         answer = self._json(answered, text)
         if status == 200:
             self._set_clock(before, answer)
@@ -168,6 +157,28 @@ class Phone:
         raise Paused(
             f"{status} {answer.get('code')} {answer.get('title', '')}", float(answered.get("retry-after") or 0)
         )
+
+    def exchange(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | None, *, signed_in: bool = True,
+        takes: Collection[int] = range(600), fresh: bool = False,
+    ) -> tuple[int, dict[str, str], bytes]:  # fmt: skip
+        """One request, with a fresh sign-in where the old one has run out. Raises Paused when there is no network, no sign-in,
+        or a status that the caller does not take."""
+        if not self.store["online"]:
+            raise Paused("offline")
+        if signed_in and self.store["session"] is None:
+            raise Paused("signed out")
+        proof = {"Authorization": f"Bearer {self.store['session']['access_token']}"} if signed_in else {}
+        try:
+            status, answered, text = self._send(method, path, {**headers, **proof}, body)
+        except OSError as problem:
+            raise Paused(str(problem)) from problem
+        if status == 401 and signed_in and not fresh:
+            self._refresh()
+            return self.exchange(method, path, headers, body, takes=takes, fresh=True)
+        if status not in takes:
+            raise Paused(f"{status} {path}", float(answered.get("retry-after") or 0))
+        return status, answered, text
 
     @staticmethod
     def _json(headers: dict[str, str], text: bytes) -> Any:

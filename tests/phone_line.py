@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 import urllib.error
 import urllib.request
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from phone import Paused, Phone, Send, Store, first_answers
+from phone_files import Photos
 
 
 def over_http(server: str) -> Send:
@@ -29,12 +29,6 @@ def over_http(server: str) -> Send:
     return send
 
 
-def _photo(told: str) -> dict[str, Any]:
-    content = told.encode()
-    digest = hashlib.sha256(content).hexdigest()
-    return {"sha256": digest, "size": len(content), "mime": "image/jpeg", "role": "door_plate", "required": True}
-
-
 def _lead(phone: Phone, options: argparse.Namespace) -> dict[str, Any]:
     scope = next((scope for scope in phone.store["docs"] if scope.startswith("grid:")), None)
     lon, _, lat = (options.place or "").partition(",")
@@ -42,12 +36,13 @@ def _lead(phone: Phone, options: argparse.Namespace) -> dict[str, Any]:
     payload = {name: getattr(options, name) for name in ("category", "title", "address")} | {
         "description": options.title
     }
-    return phone.reports(payload, scope=scope, place=place, files=[_photo(options.title)])
+    return phone.reports(payload, scope=scope, place=place, files=[Photos(phone).take(options.title.encode())])
 
 
 def _visit(phone: Phone, task_id: str | None) -> dict[str, Any]:
     task = next(task for task in phone.tasks() if task_id in (None, task["id"]))
-    return phone.visits(task, first_answers(phone.store["ref"]["items"], task["form"]), files=[_photo(task["id"])])
+    photo = Photos(phone).take(task["id"].encode())
+    return phone.visits(task, first_answers(phone.store["ref"]["items"], task["form"]), files=[photo])
 
 
 def _status(phone: Phone) -> Iterator[str]:
@@ -69,12 +64,14 @@ def _story(phone: Phone, options: argparse.Namespace) -> Iterator[str]:
         yield f"offline, at the door: {task['title']}, due {task['due_on']}: item {_visit(phone, task['id'])['id']}"
     yield f"offline, found: {options.title}: item {_lead(phone, options)['id']}"
     phone.comes_back()
-    phone.sync()
+    phone.push()
+    Photos(phone).upload()
+    phone.pull()
     yield from _status(phone)
 
 
 VERBS = {
-    "sync": "send what waits, fetch what is new", "push": "the first half", "pull": "the second half",
+    "sync": "send what waits and its photos, fetch what is new", "push": "the first half", "pull": "the second half",
     "tasks": "the open tasks", "visit": "visit a task (ID, else the most urgent)", "report": "report a lead",
     "status": "what is held and what waits", "offline": "stay off the network", "online": "use it again",
     "story": "a morning's work from beginning to end",
@@ -115,8 +112,11 @@ def run(arguments: list[str] | None = None) -> Iterator[str]:
     elif verb == "story":
         yield from _story(phone, options)
     else:
-        if verb in ("sync", "push", "pull"):
-            getattr(phone, verb)()
+        if verb in ("sync", "push"):
+            phone.push()
+            Photos(phone).upload()
+        if verb in ("sync", "pull"):
+            phone.pull()
         yield from _status(phone)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Date, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import Boolean, Date, Float, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gridwatch.db.base import Base, Id, Instant, Json
@@ -106,6 +106,14 @@ class Obligation(Base):
     cause: Mapped[str] = mapped_column(String(24), nullable=False)
     supersedes: Mapped[str | None] = mapped_column(ForeignKey("obligation.id"))
     lead: Mapped[Lead] = relationship(back_populates="obligations")
+    # The tick and a step may both see that a window is missing; one of them makes it.
+    __table_args__ = (
+        Index(
+            "uq_obligation_window", "assignment_id", "k", unique=True,
+            sqlite_where=text("kind = 'feedback' AND supersedes IS NULL"),
+            postgresql_where=text("kind = 'feedback' AND supersedes IS NULL"),
+        ),
+    )  # fmt: skip
     end: Mapped[ObligationEnd | None] = relationship(lazy="joined", uselist=False, back_populates="obligation")
 
 

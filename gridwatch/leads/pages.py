@@ -149,7 +149,7 @@ def take_step(lead_id: str) -> Any:
         raise Refusal("http.bad_request")
     try:
         with transaction() as session:
-            row = queries.lead_within(session, lead_id, current_actor(), "lead.step")
+            row = queries.lead_within(session, lead_id, current_actor(), "lead.step", lock=True)
             step = step_forms.row_for(act, row.state)
             service.take_step(
                 session, row, act, step_forms.entered(step, form), actor=current_actor(), now=now(),

@@ -38,9 +38,17 @@ def _department(actor: Actor, grant: Grant) -> ColumnElement[bool]:
 REACH = {Scope.OWN: _own, Scope.GRID: _grid, Scope.AREA: in_area(Lead.area_path), Scope.DEPARTMENT: _department}
 
 
-def lead_within(session: Session, lead_id: str, actor: Actor, operation: str = "lead.read") -> Lead:
-    """The lead, if it lies within the actor's reach. Raises 404 `lead.not_found` otherwise, whether it exists or not."""
-    lead = session.scalars(within(select(Lead).where(Lead.id == lead_id), actor, operation, REACH)).one_or_none()
+def lead_within(
+    session: Session, lead_id: str, actor: Actor, operation: str = "lead.read", *, lock: bool = False
+) -> Lead:
+    """The lead, if it lies within the actor's reach. Raises 404 `lead.not_found` otherwise, whether it exists or not.
+
+    `lock` before a step: of several at once each sees what the one before left, so exactly one of one version wins.
+    """
+    statement = within(select(Lead).where(Lead.id == lead_id), actor, operation, REACH)
+    if lock:
+        statement = statement.with_for_update(of=Lead).execution_options(populate_existing=True)
+    lead = session.scalars(statement).one_or_none()
     if lead is None:
         raise Refusal("lead.not_found")
     return lead

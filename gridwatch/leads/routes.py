@@ -86,7 +86,7 @@ def why(lead_id: str, obligation_id: str) -> dict[str, Any]:
 def take_step(body: dict[str, Any], lead_id: str) -> dict[str, Any]:
     """Take one step of the lead table."""
     session, actor = db.session(), current_actor()
-    lead = queries.lead_within(session, lead_id, actor, "lead.step")
+    lead = queries.lead_within(session, lead_id, actor, "lead.step", lock=True)
     if body["act"] not in _ACTS:
         problem = {"path": "act", "problem": f"one of {', '.join(_ACTS)}"}
         raise Refusal("lead.input_invalid", reason="act", fields=[problem])

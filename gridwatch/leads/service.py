@@ -127,7 +127,7 @@ def take_step(
 ) -> Lead:
     """Take one step of the lead table, and the automatic ones that follow from it.
 
-    `lead` is within the actor's reach (queries.lead_within). `inputs` are the fields of the row, unchecked.
+    `lead` is within the actor's reach and locked (queries.lead_within). `inputs` are the fields of the row, unchecked.
     `expected_version` is required from clients; None only for facts that a phone reports. Raises, in this order:
     403 `lead.not_your_desk`, 409 `lead.changed_meanwhile`, 409 `lead.step_not_allowed`, 422 `lead.input_missing` or
     `lead.input_invalid`, 409 `lead.guard_failed`, 403 `lead.same_person`.
@@ -162,7 +162,7 @@ def note_visit(
     if task.lead_id is None or step is None:
         return
     act, inputs = step
-    lead = session.get_one(Lead, task.lead_id)
+    lead = session.get_one(Lead, task.lead_id, with_for_update=True, populate_existing=True)
     try:
         take_step(session, lead, act, inputs, actor=actor, now=now, calendar=calendar)
     except Refusal as refusal:

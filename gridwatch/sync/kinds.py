@@ -167,7 +167,7 @@ def _lead_step(act: Act, *, with_evidence: bool = False) -> Handler:
         if not is_uuid(lead_id):
             return _invalid([_problem("payload.lead_id", "应为线索编号 / the id of a lead is needed")])
         try:
-            lead = lead_within(session, lead_id, fact.actor, "lead.step")
+            lead = lead_within(session, lead_id, fact.actor, "lead.step", lock=True)
         except Refusal:
             if _held_once(session, fact, lead_id):
                 return Applied(words.SUPERSEDED, "reassigned")

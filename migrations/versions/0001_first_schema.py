@@ -664,6 +664,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_obligation_assignment_id"), "obligation", ["assignment_id"], unique=False)
     op.create_index(op.f("ix_obligation_lead_id"), "obligation", ["lead_id"], unique=False)
+    op.create_index(
+        "uq_obligation_window",
+        "obligation",
+        ["assignment_id", "k"],
+        unique=True,
+        sqlite_where=sa.text("kind = 'feedback' AND supersedes IS NULL"),
+        postgresql_where=sa.text("kind = 'feedback' AND supersedes IS NULL"),
+    )
     op.create_table(
         "obligation_end",
         sa.Column("obligation_id", sa.String(length=36), nullable=False),
@@ -696,6 +704,7 @@ def downgrade() -> None:
     op.drop_index("ix_watch_calendar", table_name="watch")
     op.drop_table("watch")
     op.drop_table("obligation_end")
+    op.drop_index("uq_obligation_window", table_name="obligation")
     op.drop_index(op.f("ix_obligation_lead_id"), table_name="obligation")
     op.drop_index(op.f("ix_obligation_assignment_id"), table_name="obligation")
     op.drop_table("obligation")

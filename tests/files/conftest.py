@@ -22,6 +22,7 @@ from tests.files.sending import Sender
 from tests.fixtures import Caller, World
 from tests.leads.conftest import official_calendar  # noqa: F401 - the same calendar as the leads have
 from tests.stories.conftest import phone, register  # noqa: F401 - phones and the register
+from tests.sync.conftest import item  # noqa: F401 - items as a phone makes them
 
 SERVERS = ("waitress", "werkzeug")  # one buffers a body before it asks the application, one streams it
 Serve = Callable[[str], AbstractContextManager[str]]

@@ -227,7 +227,13 @@ def test_a_window_that_falls_due_while_the_result_is_verified_is_not_missed(
     to_department(desk, lead, world)
     desk("department_receiver").does(lead, "sign_in", officer=world.people["case_officer"])
     desk("case_officer").does(
-        lead, "intervene", type="on_site", occurred_on="2026-09-18", people="两名执法人员", narrative="现场检查", evidence=[PHOTO]
+        lead,
+        "intervene",
+        type="on_site",
+        occurred_on="2026-09-18",
+        people="两名执法人员",
+        narrative="现场检查",
+        evidence=[PHOTO],
     )
     desk("case_officer").does(lead, "report_done", outcome="permitted", entity_after="已取得许可", evidence=[PHOTO])
     desk("department_leader").does(lead, "confirm_done")
