@@ -56,7 +56,8 @@ def open_duties(
 
 def end_duties(session: Session, lead: Lead, ends: Iterable[EndDuty], at: Moment) -> None:
     """Write how duties ended, and take them off the agenda."""
-    by_id = {duty.id: duty for duty in lead.obligations}
+    ends = list(ends)
+    by_id = {duty.id: duty for duty in lead.obligations} if ends else {}
     ended = []
     for end in ends:
         by_id[end.duty_id].end = ObligationEnd(

@@ -76,10 +76,9 @@ def report(session: Session, told: LeadReport, *, actor: Actor, calendar: WorkCa
         grid_code=place.grid_code, community_code=place.community_code, street_code=place.street_code,
         area_path=place.area_path, source=told.source, reporter_id=actor.id, performed_at=told.performed_at,
         reported_at=told.received_at, flags=sorted(set(told.flags)), evidence=sorted(set(told.evidence)),
-        round=1, bounces=0, returns=0, handlings=0,
+        round=1, bounces=0, returns=0, handlings=0, assignments=[], obligations=[],
     )  # fmt: skip
     session.add(lead)
-    session.flush()
     change = Change("T01", Act.SUBMIT.value, lead={"state": lead.state}, tell=("community_dispatcher",))
     name_evidence(session, {lead.id: dict.fromkeys(lead.evidence, True)}, actor=actor, now=told.received_at)
     change.opened.append(lead_duty(ObligationKind.TRIAGE_C, at, "T01"))
@@ -205,7 +204,7 @@ def _write(
     session: Session, lead: Lead, change: Change, inputs: Mapping[str, Any], at: Moment, *, before: LeadFacts | None
 ) -> None:
     """Write everything that a step changes: one event, and with it state, clocks, tasks and notices."""
-    unit_ids = _write_units(session, lead, change, at)
+    unit_ids = _write_units(lead, change, at)
     for name, value in change.lead.items():
         setattr(lead, name, value)
     if "evidence" in change.lead:
@@ -234,7 +233,7 @@ def _write(
     orders.tell(session, lead, change, at, event_id)
 
 
-def _write_units(session: Session, lead: Lead, change: Change, at: Moment) -> dict[str, str]:
+def _write_units(lead: Lead, change: Change, at: Moment) -> dict[str, str]:
     units = {unit.id: unit for unit in lead.assignments}
     for unit_id, values in change.units.items():
         for name, value in values.items():
@@ -247,7 +246,6 @@ def _write_units(session: Session, lead: Lead, change: Change, at: Moment) -> di
         )  # fmt: skip
         lead.assignments.append(row)
         unit_ids[row.department_code] = row.id
-    session.flush()
     return unit_ids
 
 

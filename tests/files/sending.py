@@ -7,10 +7,15 @@ import hashlib
 import io
 import random
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import obstore
 from PIL import Image
 
+from gridwatch.config import Settings
+from gridwatch.files import bucket
+from gridwatch.files.stores import store_of
 from tests.fixtures import Answer, Caller
 
 FILES = "/api/v1/files"
@@ -36,6 +41,19 @@ def metadata(**values: str) -> str:
 def file_entry(data: bytes, role: str = "scene", *, required: bool = True) -> dict[str, Any]:
     """The entry of a file in an item."""
     return {"sha256": sha256(data), "size": len(data), "mime": "image/jpeg", "role": role, "required": required}
+
+
+def originals(settings: Settings) -> list[str]:
+    """The names of what the store keeps for good."""
+    if settings.files_s3_bucket:
+        found = obstore.list(bucket._bucket(settings), "originals/").collect()
+        return sorted(one["path"].rpartition("/")[2] for one in found)
+    return sorted(path.name for path in (Path(settings.files_dir) / "originals").rglob("*") if path.is_file())
+
+
+def unfinished(settings: Settings) -> list[str]:
+    """The names of what the store keeps of unfinished uploads."""
+    return sorted(upload_id for upload_id, _ in store_of(settings).unfinished(settings))
 
 
 def jpeg(width: int = 900, height: int = 600, colour: str = "red", **save: Any) -> bytes:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from gridwatch.audit.models import Event
 from gridwatch.config import Settings
 from gridwatch.domain.permits import Role
-from gridwatch.files import disk
+from gridwatch.files.stores import store_of
 from tests.files.sending import FILES, Sender, file_entry, jpeg, sha256, some_bytes
 from tests.fixtures import Caller, Work, World
 from tests.leads.desks import BASIS, Desk
@@ -157,13 +157,28 @@ def test_who_sees_an_original(
     assert client.get(address).status == 401
     departments = {"department_receiver", "case_officer", "department_leader", "department_deputy"}
     assert who_sees() == IN_REACH - departments - {"grid_worker_2"}
-    dispatcher = desk("community_dispatcher")
-    dispatcher.does(found["id"], "accept", level="normal")
-    dispatcher.does(found["id"], "submit_up", summary="超出社区职权", proposed_department=world.department)
-    desk("street_dispatcher").does(
-        found["id"], "push", lead_department=world.department, assist_departments=[], legal_basis=BASIS, summary="请介入",
-        evidence=[HASHES[0]],
+    lead, dispatcher = found["id"], desk("community_dispatcher")
+    dispatcher.does(lead, "accept", handler=world.people["community_handler"])
+    dispatcher.does(
+        lead, "submit_up", exceeds_authority=True, ground="permit_authority", reason="许可属部门职权",
+        proposed_department=world.department,
     )  # fmt: skip
+    desk("street_dispatcher").does(
+        lead, "push", lead_department=world.department, legal_basis=BASIS, summary="请介入", evidence=[HASHES[0]]
+    )
+    assert who_sees() == IN_REACH - {"grid_worker_2"}
+
+    # What the department finds is evidence of the same lead: named first, missing until it is here, then seen by the same.
+    desk("department_receiver").does(lead, "sign_in", officer=world.people["case_officer"])
+    officer = desk("case_officer")
+    officer.does(
+        lead, "intervene", type="order_to_correct", occurred_on="2026-09-18", people="两名执法人员、经营者", narrative="责令改正",
+        evidence=[HASHES[1]], inspection=True, licence_nos="粤执0001、粤执0002",
+    )  # fmt: skip
+    assert officer.sees(lead)["attachments"] == {"required": 2, "here": 1, "missing": [HASHES[1]]}
+    sender("case_officer").sends(THREE[1])
+    assert officer.sees(lead)["attachments"]["missing"] == []
+    address = f"{FILES}/{HASHES[1]}"
     assert who_sees() == IN_REACH - {"grid_worker_2"}
 
 
@@ -239,7 +254,7 @@ def test_a_preview_has_nothing_of_what_the_camera_wrote(
             preview.getpixel((200, 160))[0] > 200 > preview.getpixel((200, 160))[1]
         )  # the red half is on the right now
     assert len(answer.response.data) < 20_000
-    assert disk.original(settings, sha256(data)) == data
+    assert store_of(settings).original(settings, sha256(data)) == data
 
 
 def test_what_has_no_preview(lead_with: Callable[[bytes], str], sender: Senders):

@@ -18,23 +18,13 @@ from sqlalchemy import select
 
 from gridwatch.audit.models import Event
 from gridwatch.config import Settings
-from gridwatch.files import disk
-from tests.files.sending import CHUNK, FILES, TUS, Sender, jpeg, metadata, sha256, some_bytes
+from gridwatch.files.stores import store_of
+from tests.files.sending import CHUNK, FILES, TUS, Sender, jpeg, metadata, originals, sha256, some_bytes, unfinished
 from tests.fixtures import Caller, Clock, Work
 from tests.sync.talk import SOMEBODY
 
 PHOTO = some_bytes(300_000)
 Senders = Callable[[str], Sender]
-
-
-def originals(settings: Settings) -> list[str]:
-    """The names of what the store keeps for good."""
-    return sorted(path.name for path in (Path(settings.files_dir) / "originals").rglob("*") if path.is_file())
-
-
-def unfinished(settings: Settings) -> list[str]:
-    """The names of what the store keeps of unfinished uploads."""
-    return sorted(upload_id for upload_id, _ in disk.unfinished(settings))
 
 
 def test_a_file_in_three_parts(worker: Sender, settings: Settings, work: Work, clock: Clock):
@@ -55,7 +45,7 @@ def test_a_file_in_three_parts(worker: Sender, settings: Settings, work: Work, c
     )
     assert (stands.headers["Cache-Control"], "Upload-Expires" in stands.headers) == ("no-store", False)
     assert base64.b64encode("门牌.jpg".encode()).decode() in stands.headers["Upload-Metadata"]
-    assert disk.original(settings, sha256(PHOTO)) == PHOTO
+    assert store_of(settings).original(settings, sha256(PHOTO)) == PHOTO
     assert (originals(settings), unfinished(settings)) == ([sha256(PHOTO)], [])
     with work() as session:
         (event,) = session.scalars(select(Event).where(Event.act == "file.received"))
@@ -113,7 +103,7 @@ def test_what_is_not_taken_in_leaves_the_upload_where_it_stands(worker: Sender, 
         assert (answer.status, answer.body["code"]) == (status, code), what
         assert worker.offset(url) == 100_000, what
     assert worker.patch(url, 100_000, PHOTO[100_000:]).status == 204
-    assert disk.original(settings, sha256(PHOTO)) == PHOTO
+    assert store_of(settings).original(settings, sha256(PHOTO)) == PHOTO
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha1"])  # the second is what tuspy sends
@@ -175,7 +165,7 @@ def test_who_names_a_held_hash_and_sends_something_else_is_found_out(sender: Sen
     answer = other.patch(url, 0, bytes(1_000))
     assert (answer.status, answer.body["code"]) == (460, "file.hash_mismatch")
     assert other.head(url).status == 404
-    assert disk.original(settings, sha256(PHOTO)) == PHOTO
+    assert store_of(settings).original(settings, sha256(PHOTO)) == PHOTO
     assert sender("grid_worker").patch(mine, 0, bytes(1_000)).status == 460
     assert sender("grid_worker").offset(mine) == 300_000
 
@@ -189,7 +179,7 @@ def test_ending_an_upload(worker: Sender, settings: Settings):
     finished = worker.sends(PHOTO)
     refused = worker.end(finished)
     assert (refused.status, refused.body["code"]) == (403, "file.is_evidence")
-    assert disk.original(settings, sha256(PHOTO)) == PHOTO
+    assert store_of(settings).original(settings, sha256(PHOTO)) == PHOTO
 
 
 def test_another_persons_upload_is_not_there(sender: Senders):
@@ -301,14 +291,14 @@ def test_a_gigabyte_begun_and_never_finished_is_enough(worker: Sender):
 def test_a_death_between_the_bytes_and_the_row(worker: Sender, settings: Settings):
     """The last chunk is safe and the process dies before it says so: whoever asks next finds the upload finished."""
     asked = worker.create(PHOTO).headers["Location"]
-    disk.append(settings, asked.rpartition("/")[2], 0, PHOTO)
+    store_of(settings).append(settings, asked.rpartition("/")[2], 0, PHOTO)
     assert worker.offset(asked) == 300_000
     assert worker.end(asked).status == 403
     resumed = worker.create(some_bytes(1_000, seed=3)).headers["Location"]
-    disk.append(settings, resumed.rpartition("/")[2], 0, some_bytes(1_000, seed=3))
+    store_of(settings).append(settings, resumed.rpartition("/")[2], 0, some_bytes(1_000, seed=3))
     assert worker.patch(resumed, 1_000, b"").status == 204
     wrong = worker.create(some_bytes(1_000, seed=4)).headers["Location"]
-    disk.append(settings, wrong.rpartition("/")[2], 0, bytes(1_000))
+    store_of(settings).append(settings, wrong.rpartition("/")[2], 0, bytes(1_000))
     assert worker.head(wrong).status == 404
     assert (len(originals(settings)), unfinished(settings)) == (2, [])
 
@@ -334,7 +324,7 @@ def test_a_full_disk_changes_nothing_and_is_over_when_there_is_room(worker: Send
         assert worker.offset(url) == 9_000_000
         assert Path(settings.files_dir, "uploads", url.rpartition("/")[2]).stat().st_size == 9_000_000
     assert worker.patch(url, 9_000_000, data[9_000_000:]).status == 204
-    assert disk.original(settings, sha256(data)) == data
+    assert store_of(settings).original(settings, sha256(data)) == data
 
 
 def test_a_disk_that_cannot_be_written(worker: Sender, settings: Settings, tmp_path: Path):
