@@ -97,6 +97,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     language.install(app)
     health.install(app, checks.ready)
     app.extensions["gridwatch.authenticate"] = actor_of_token
+    app.extensions["gridwatch.denied"] = audit.deny
     app.extensions["gridwatch.check_csrf"] = check_csrf
     return app
 

@@ -7,14 +7,22 @@ and invariant I1 (every change writes its event in the same transaction).
 from __future__ import annotations
 
 import hashlib
+import logging
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import insert, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from gridwatch.audit.models import Event
+from gridwatch.audit.models import Denial, Event
+from gridwatch.db.base import new_id
+from gridwatch.db.session import transaction
+from gridwatch.domain.errors import Refusal
+from gridwatch.web.clock import now
+
+log = logging.getLogger(__name__)
 
 GENESIS = "0" * 64
 SYSTEM_CHAIN = "system"
@@ -92,3 +100,18 @@ def event_hash(
 def hash_of_fields(fields: list[Any]) -> str:
     """SHA-256 (hex) over the columns of an event, as JSON, so that no two ways to split the same text look alike."""
     return hashlib.sha256(orjson.dumps(fields)).hexdigest()
+
+
+def deny(actor_id: str, refusal: Refusal, method: str, path: str) -> None:
+    """Keep a denied attempt of a known person, in a transaction of its own: the attempt itself has changed nothing.
+
+    Where the database takes no writes just now, the log of the process says it instead; the person gets the refusal all the same.
+    """
+    row = Denial(
+        id=new_id(), at=now(), actor_id=actor_id, code=refusal.code, method=method, path=path[:200], facts=refusal.facts
+    )
+    try:
+        with transaction() as session:
+            session.add(row)
+    except OperationalError:
+        log.exception("denied: %s %s %s by %s", refusal.code, method, path, actor_id)

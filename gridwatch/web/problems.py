@@ -104,6 +104,9 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(Refusal)
     def _refused(refusal: Refusal) -> Response:
+        if refusal.entry.status == 403 and g.get("actor") is not None:
+            # Nothing else is written when somebody known is refused what he may not do (R33).
+            app.extensions["gridwatch.denied"](g.actor.id, refusal, request.method, request.path)
         return problem_response(refusal)
 
     @app.errorhandler(HTTPException)

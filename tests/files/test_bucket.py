@@ -19,6 +19,7 @@ from tests.files.test_attachments import (  # noqa: F401 - the same tests, with 
 from tests.files.test_cuts import test_a_cut_anywhere, test_two_clients_resume_one_upload  # noqa: F401
 from tests.files.test_foreign import photo, test_tuspy_on_a_broken_wire  # noqa: F401
 from tests.files.test_sweeping import (  # noqa: F401
+    sweep,
     test_a_file_that_nothing_names_goes_after_thirty_days,
     test_what_nobody_goes_on_with_goes_after_fourteen_days,
 )

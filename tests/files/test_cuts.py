@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from gridwatch.config import Settings
-from gridwatch.files import disk
+from gridwatch.files.stores import store_of
 from tests.files.conftest import SERVERS, Serve
 from tests.files.sending import CHUNK, TUS, Sender, sha256, some_bytes
 
@@ -82,7 +82,7 @@ def test_a_cut_anywhere(worker: Sender, serve: Serve, settings: Settings, server
             upload = worker.create(data).headers["Location"]
             wire.cut_patch(upload, data, position, chunked=chunked)
             stood[position] = wire.resume(upload, data)
-            assert disk.original(settings, sha256(data)) == data, position
+            assert store_of(settings).original(settings, sha256(data)) == data, position
     assert all(offset <= position for position, offset in stood.items()), stood
 
 
@@ -125,5 +125,5 @@ def test_two_clients_resume_one_upload(worker: Sender, serve: Serve, settings: S
         for thread in threads:
             thread.join(timeout=60)
     assert set(statuses) <= {204, 409, 423}
-    assert disk.original(settings, sha256(data)) == data
+    assert store_of(settings).original(settings, sha256(data)) == data
     assert worker.offset(upload) == len(data)

@@ -14,7 +14,7 @@ from tusclient.client import TusClient
 from tusclient.storage import filestorage
 
 from gridwatch.config import Settings
-from gridwatch.files import disk
+from gridwatch.files.stores import store_of
 from tests.databases import ROOT
 from tests.files.conftest import SERVERS, Serve
 from tests.files.cutting import Cut, broken_wire
@@ -54,7 +54,7 @@ def test_tuspy_on_a_broken_wire(worker: Sender, serve: Serve, settings: Settings
             str(photo), chunk_size=65_536, metadata=told(), retries=9, retry_delay=0, upload_checksum=True
         )
         uploader.upload()
-    assert disk.original(settings, sha256(PHOTO)) == PHOTO
+    assert store_of(settings).original(settings, sha256(PHOTO)) == PHOTO
 
 
 def test_tuspy_goes_on_after_it_was_killed(
@@ -69,7 +69,7 @@ def test_tuspy_goes_on_after_it_was_killed(
         assert again.offset == 100_000
         again.upload()
         storage.close()
-    assert disk.original(settings, sha256(PHOTO)) == PHOTO
+    assert store_of(settings).original(settings, sha256(PHOTO)) == PHOTO
 
 
 def test_tuspy_uploads_what_the_area_holds_already(worker: Sender, serve: Serve, photo: Path):
@@ -98,7 +98,7 @@ def test_tus_js_client_on_a_broken_wire(worker: Sender, serve: Serve, settings: 
         path.write_bytes(data)
         with serve(server) as url, broken_wire(url, CUTS) as wire:
             did = upload_with_node(f"{wire}{FILES}/", worker, path, data, options)
-        assert disk.original(settings, sha256(data)) == data, options
+        assert store_of(settings).original(settings, sha256(data)) == data, options
         assert worker.offset(urlsplit(did["url"]).path) == len(data), options
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from gridwatch.audit.models import Event
+from gridwatch.audit.models import Denial, Event
 from gridwatch.audit.queries import breaks
 from gridwatch.leads.models import Lead, Obligation, Watch
 from gridwatch.notices.models import Notice
@@ -141,6 +141,10 @@ def test_refusals_come_in_the_order_of_the_ruling_and_change_nothing(
             session.get_one(Lead, lead).rev,
             len(session.scalars(select(Event).where(Event.subject_id == lead)).all()),
         ) == before
+        denied = session.scalars(select(Denial)).all()  # the attempt of a known person is kept, and nothing else
+        assert [(one.actor_id, one.code) for one in denied] == [
+            (world.people["community_handler"], "lead.not_your_desk")
+        ]
 
 
 @pytest.mark.parametrize("version", [None, "1", -1, 0, 1.5])
