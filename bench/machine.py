@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +14,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def describe() -> dict[str, Any]:
-    """CPU model, cores, RAM in GB, kernel, Python, and the load average at this moment."""
+    """CPU model, cores, RAM in GB, kernel and Python."""
     fields = dict(_fields("/proc/cpuinfo"))
     memory = dict(_fields("/proc/meminfo"))
     return {
@@ -22,8 +23,14 @@ def describe() -> dict[str, Any]:
         "ram_gb": round(int(memory["MemTotal"].split()[0]) / 2**20, 1),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "load": round(os.getloadavg()[0], 2),
     }
+
+
+def quiet(most: float | None) -> float:
+    """The load average of the last minute; waits for it to be below `most`, where that is given."""
+    while most is not None and os.getloadavg()[0] >= most:
+        time.sleep(5)
+    return os.getloadavg()[0]
 
 
 def cpu_of(roots: Iterable[int]) -> float:

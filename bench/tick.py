@@ -92,6 +92,10 @@ class Town:
     def _reset(self) -> None:
         """Take the day's work back."""
         with writing(db.engine) as connection:
+            if (
+                connection.dialect.name == "postgresql"
+            ):  # rows of ours alone go: no foreign key has to be searched for each
+                connection.execute(text("SET LOCAL session_replication_role = replica"))
             for table in _OF_A_TICK:
                 connection.execute(text(f"DELETE FROM {table}"))
             made = select(Obligation.id).where(Obligation.created_at >= NOW)

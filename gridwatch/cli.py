@@ -21,6 +21,8 @@ COMMANDS = {
     "password": "gridwatch.people.commands:password",
     "doctor": "gridwatch.jobs.doctor:doctor",
     "verify": "gridwatch.audit.commands:verify",
+    "backup": "gridwatch.sync.commands:backup",
+    "restore": "gridwatch.sync.commands:restore",
     "openapi": "gridwatch.jobs.commands:openapi",
 }
 

@@ -49,9 +49,7 @@ class _Rows:
 def _built(database: str, version: int, rows: _Rows) -> WorkCalendar:
     days: dict[object, CalendarDay] = {}
     years: set[int] = set()
-    sources: dict[int, str] = dict(
-        rows.session.execute(select(CalendarVersion.version, CalendarVersion.source)).all()
-    )
+    sources: dict[int, str] = dict(rows.session.execute(select(CalendarVersion.version, CalendarVersion.source)).all())
     for row in rows.read():
         days[row.on] = CalendarDay(row.on, DayKind(row.kind), row.name, source=sources.get(row.version, ""))
         years.add(row.official_year)

@@ -114,6 +114,7 @@ CATALOGUE: dict[str, Entry] = {
     "sync.batch_too_large":    Entry(413, "一次发送过多", "Too much in one batch", "请减半后分批发送；每批最多 {max_items} 条、{max_bytes} 字节。", "Halve the batch: at most {max_items} items and {max_bytes} bytes."),
     "sync.undecodable":        Entry(400, "请求正文无法解析", "The body cannot be decoded", "请检查 JSON 与压缩格式；手机请减半重试。", "Check the JSON and the compression; a phone halves the batch."),
     "sync.schema_too_old":     Entry(409, "应用版本过旧，暂不能下载新数据", "This build is too old to pull", "请升级应用；已填写的内容仍可发送。", "Update the app; what was filled in can still be sent."),
+    "sync.scope_not_found":    Entry(404, "没有这个范围", "There is no such scope", "请检查 scope；它可能从未由您负责。", "Check the scope; it may never have been yours."),
     "sync.too_many_scopes":    Entry(422, "一次最多 64 个范围", "At most 64 scopes in one request", "请减少 scopes 后重试。", "Name fewer scopes."),
     # --- files -------------------------------------------------------------------------------------------------
     "file.not_found":          Entry(404, "没有这份文件", "There is no such file", "请检查哈希值；也可能不在您的管辖范围内，或尚未上传。", "Check the hash; the file may also lie outside your reach, or not be uploaded yet."),
@@ -123,7 +124,7 @@ CATALOGUE: dict[str, Entry] = {
     "file.tus_version":        Entry(412, "只支持 tus 1.0.0", "Only tus 1.0.0 is spoken here", "请发送 Tus-Resumable: 1.0.0。", "Send Tus-Resumable: 1.0.0."),
     "file.header_invalid":     Entry(400, "请求头 {header} 缺失或无效", "The header {header} is missing or not right", "请按 tus 1.0.0 协议发送该请求头。", "Send this header as the tus 1.0.0 protocol says."),
     "file.chunk_type":         Entry(415, "分片应为 application/offset+octet-stream", "A chunk is application/offset+octet-stream", "请更正 Content-Type。", "Correct the Content-Type."),
-    "file.sha256_needed":      Entry(422, "缺少文件的 SHA-256", "The SHA-256 of the file is missing", "请在 Upload-Metadata 的 sha256 中给出 64 位小写十六进制。", "Give 64 lower-case hex digits as sha256 in Upload-Metadata."),
+    "file.hash_needed":        Entry(422, "缺少文件的 SHA-256", "The SHA-256 of the file is missing", "请在 Upload-Metadata 的 sha256 中给出 64 位小写十六进制。", "Give 64 lower-case hex digits as sha256 in Upload-Metadata."),
     "file.too_large":          Entry(413, "超过 {most_bytes} 字节", "More than {most_bytes} bytes", "请压缩图片后重新上传。", "Make the picture smaller and upload it again."),
     "file.too_many_pixels":    Entry(422, "图片超过 {most} 像素", "The picture has more than {most} pixels", "请缩小图片后重新上传。", "Make the picture smaller and upload it again."),
     "file.too_many":           Entry(422, "每条记录最多 {most} 个文件", "A record has at most {most} files", "请只保留必要的文件。", "Keep only the files that are needed."),

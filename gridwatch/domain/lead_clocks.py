@@ -126,7 +126,9 @@ def _extend_handling(
         # Counted from the day of service: ten work days of RECHECK and two of margin are twelve in one go.
         days = at.policy.days[ObligationKind.RECHECK] + at.policy.notice_margin_days
         change.opened.append(
-            OpenDuty(duty.kind, duty.k, None, at.today, days, new.on, new.provisional, "notice_served", supersedes=duty.id)
+            OpenDuty(
+                duty.kind, duty.k, None, at.today, days, new.on, new.provisional, "notice_served", supersedes=duty.id
+            )
         )
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -29,6 +30,7 @@ _PATIENCE = timedelta(seconds=20)  # with its tries; a phone gives up on a reque
 def _bucket(settings: Settings) -> S3Store:
     """A client. What the settings leave empty is taken from the environment, as the tools of the service do."""
     endpoint, options = settings.files_s3_endpoint, {"timeout": _PATIENCE, "connect_timeout": timedelta(seconds=5)}
+    host = urlsplit(endpoint).hostname or ""
     told = {
         "endpoint": endpoint,
         "region": settings.files_s3_region,
@@ -39,6 +41,7 @@ def _bucket(settings: Settings) -> S3Store:
         settings.files_s3_bucket,
         client_options={**options, "allow_http": endpoint.startswith("http://")},
         retry_config={"max_retries": 3, "retry_timeout": _PATIENCE},
+        virtual_hosted_style_request=host.startswith(f"{settings.files_s3_bucket}."),
         **{name: value for name, value in told.items() if value},
     )
 

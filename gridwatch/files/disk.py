@@ -124,7 +124,7 @@ def _upload(settings: Settings, upload_id: str) -> Path:
 
 
 def _by_hash(settings: Settings, folder: str, sha256: str) -> Path:
-    return Path(settings.files_dir) / folder / sha256[:2] / sha256[2:4] / sha256
+    return Path(settings.files_dir) / folder / sha256[:2] / sha256
 
 
 def _write(file: int, data: bytes, offset: int) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from gridwatch.areas.models import Area, Department
@@ -121,10 +121,14 @@ def _attachments(files: list[tuple[str, bool]]) -> Attachments:
     return Attachments(len(files), len(files) - len(missing), missing)
 
 
+_UPLOAD = select(*(getattr(Upload, name) for name in Standing._fields)).where(
+    Upload.id == bindparam("id"), Upload.user_id == bindparam("user_id")
+)
+
+
 def upload_of(session: Session, upload_id: str, actor: Actor, now: datetime) -> Standing:
     """An upload of the actor that has not expired. Raises 404 `file.upload_not_found`, also for another person's."""
-    columns = (getattr(Upload, name) for name in Standing._fields)
-    row = session.execute(select(*columns).where(Upload.id == upload_id, Upload.user_id == actor.id)).one_or_none()
+    row = session.execute(_UPLOAD, {"id": upload_id, "user_id": actor.id}).one_or_none()
     if row is None or (row.finished_at is None and row.expires_at is not None and row.expires_at <= now):
         raise Refusal("file.upload_not_found")
     return Standing(*row)

@@ -58,7 +58,7 @@ def _announced() -> service.Announced:
     told = tus.metadata(request.headers)
     size = tus.number(request.headers, "Upload-Length")
     if not _HASH.fullmatch(told.get("sha256", "")):
-        raise Refusal("file.sha256_needed")
+        raise Refusal("file.hash_needed")
     item_id = told.get("item_id") or None
     if item_id is not None and not _ID.fullmatch(item_id):
         raise Refusal(

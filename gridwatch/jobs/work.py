@@ -21,6 +21,7 @@ from gridwatch.leads.service import moment
 from gridwatch.notices import service as notices
 from gridwatch.people import sign_in
 from gridwatch.sync import housekeeping
+from gridwatch.tasks import dues as task_dues
 
 DUTIES_A_BATCH = 500
 NOTICES_A_BATCH = 1_000
@@ -29,12 +30,21 @@ Did = dict[str, int]
 
 
 def recompute_dates(now: datetime) -> Did:
-    """Hold open dates against a calendar that was imported since (rulings R3, R11)."""
-    return _until_done(
-        lambda session: recomputing.recompute(
-            session, moment(SYSTEM, now, current_calendar(session)), limit=DUTIES_A_BATCH
+    """Hold open dates of leads and of first checks against a calendar that was imported since (rulings R3, R11)."""
+    did = Counter(
+        _until_done(
+            lambda session: recomputing.recompute(
+                session, moment(SYSTEM, now, current_calendar(session)), limit=DUTIES_A_BATCH
+            )
         )
     )
+    first_checks = _until_done(
+        lambda session: task_dues.recompute(
+            session, current_calendar(session), today=local_day(now), at=now, limit=DUTIES_A_BATCH
+        )
+    )
+    did.update({f"first_checks_{name}": count for name, count in first_checks.items()})
+    return dict(did)
 
 
 def write_reminders(now: datetime) -> Did:

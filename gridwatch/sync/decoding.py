@@ -10,11 +10,14 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from gridwatch.domain.errors import Refusal
 from gridwatch.sync.canonical import NotCanonical, sha256
+
+Found = TypeVar("Found")
 
 DEEPEST = 64  # levels of an item
 _HOPELESS = 1_000  # levels from which the whole body is refused
@@ -69,6 +72,14 @@ def read(body: bytes) -> Envelope:
     return Envelope(device_id, items)
 
 
+def read_rows(body: bytes) -> list[Arrived]:
+    """The items in a bare array of rows `{"newDocumentState": ITEM, …}`, in the order sent. Raises as `read` does."""
+    try:
+        return _Reader(body.decode()).rows()
+    except (UnicodeDecodeError, RecursionError):
+        raise Refusal("sync.undecodable") from None
+
+
 def is_uuid(value: object) -> bool:
     """Whether a value is the text of a UUID. It is kept and compared as it was written."""
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
@@ -89,24 +100,49 @@ class _Reader:
 
     def envelope(self) -> tuple[dict[str, Any], list[Arrived] | None]:
         """The members beside `items`, and the items; None where there is no list of them."""
-        members: dict[str, Any] = {}
-        items: list[Arrived] | None = None
-        at = self._expect("{", 0)
-        while self._peek(at) != "}":
-            name, at = self._value(at)
-            at = self._space(self._expect(":", at))
-            if not isinstance(name, str) or name in members:
-                raise Refusal("sync.undecodable")
-            if name == "items" and self._peek(at) == "[":
-                items, at = self._items(at)
-                members[name] = None
-            else:
-                members[name], at = self._value(at)
-            at = self._after_value(at, "}")
-        self._end(self._expect("}", at))
-        if self.flaw:
-            raise Refusal("sync.undecodable")
+        members, items, end = self._walk(0, "items", "[", self._items)
+        self._end(end)
         return members, items
+
+    def rows(self) -> list[Arrived]:
+        """The item in each row of a bare array."""
+        items: list[Arrived] = []
+        if self._peek(0) != "[":
+            raise Refusal("input.invalid", fields=[{"path": "", "problem": "a list is needed"}])
+        at = self._expect("[", 0)
+        while self._peek(at) != "]":
+            item = None
+            if self._peek(at) == "{":
+                _, item, at = self._walk(at, "newDocumentState", "{", self._item)
+            else:
+                self._value(at)  # no row, and perhaps not even JSON
+            if item is None:
+                path = f"[{len(items)}].newDocumentState"
+                raise Refusal("input.invalid", fields=[{"path": path, "problem": "an object is needed"}])
+            items.append(item)
+            at = self._after_value(at, "]")
+        self._end(self._expect("]", at))
+        return items
+
+    def _walk(
+        self, at: int, name: str, opening: str, read: Callable[[int], tuple[Found, int]]
+    ) -> tuple[dict[str, Any], Found | None, int]:
+        """One object: its members, what `read` makes of the one called `name` where that begins with `opening`, and its end."""
+        members: dict[str, Any] = {}
+        found = None
+        at = self._expect("{", at)
+        while self._peek(at) != "}":
+            key, at = self._value(at)
+            at = self._space(self._expect(":", at))
+            if not isinstance(key, str) or key in members:
+                raise Refusal("sync.undecodable")
+            if key == name and self._peek(at) == opening:
+                found, at = read(at)
+                members[key] = None
+            else:
+                members[key], at = self._value(at)
+            at = self._after_value(at, "}")
+        return members, found, self._expect("}", at)
 
     def _items(self, at: int) -> tuple[list[Arrived], int]:
         items: list[Arrived] = []
@@ -193,7 +229,7 @@ class _Reader:
         return at
 
     def _end(self, at: int) -> None:
-        if self._space(at) != len(self.text):
+        if self._space(at) != len(self.text) or self.flaw:
             raise Refusal("sync.undecodable")
 
     # -- hooks of the decoder: they note a flaw and go on, so that the end of the value is found --

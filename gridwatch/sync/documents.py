@@ -50,6 +50,35 @@ def _outcome(item: Item, files: Attachments) -> dict[str, Any]:
     }
 
 
+def refusal(
+    item_id: str,
+    user_id: str,
+    code: str,
+    facts: dict[str, Any],
+    *,
+    item_kind: str,
+    device_id: str | None,
+    device_no: int | None,
+) -> Document:
+    """The document of an item that was rejected: nothing of it is stored, so there is no receipt, and its rev stays 0."""
+    body = {
+        "item_kind": item_kind,
+        "device_id": device_id,
+        "device_no": device_no,
+        "task_id": None,
+        "captured_at": None,
+        "outcome": words.REJECTED,
+        "code": code,
+        "message": words.message(words.REJECTED, code, facts),
+        "facts": facts,
+        "receipt": None,
+        "became": None,
+        "result_rev": None,
+        "attachments": Attachments().as_json(),
+    }
+    return Document("outcome", item_id, 0, frozenset({f"user:{user_id}"}), body)
+
+
 def receipt(item: Item) -> dict[str, Any]:
     """The server's durable word that it holds the item."""
     return {"id": item.id, "item_sha256": item.sha256, "received_at": rfc3339(item.received_at), "no": item.no}

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from gridwatch.calendars.queries import current_calendar
+from gridwatch.db import feed
 from gridwatch.db.feed import FeedRow, FeedScope
 from gridwatch.domain.worktime import local_day
 from gridwatch.sync import queries, snapshots, words
-from gridwatch.sync.models import Item
+from gridwatch.sync.models import Item, RefusedItem
 from gridwatch.sync.service import release
 
 WAITS = timedelta(days=3)
 SHOWN = timedelta(days=90)
 PORTION = 500
+_REMEMBER = text(
+    "INSERT INTO feed_forgotten (scope, kind, doc_id) SELECT scope, kind, doc_id FROM feed_row "
+    "WHERE scope = :scope AND seq <= :last AND op = 'leave' AND changed_on < :horizon ON CONFLICT DO NOTHING"
+)
 
 
 def release_overdue(session: Session, now: datetime) -> dict[str, int]:
@@ -45,11 +50,24 @@ def age_out_outcomes(session: Session, now: datetime) -> int:
     for item in items:
         item.shown = False
     session.flush()
-    return len(items)
+    return len(items) + _age_out_refusals(session, now)
+
+
+def _age_out_refusals(session: Session, now: datetime) -> int:
+    old = select(RefusedItem).where(RefusedItem.at < now - SHOWN).order_by(RefusedItem.at).limit(PORTION)
+    refused = session.scalars(old).all()
+    came = {item.id for item in queries.stored_items(session, [one.id for one in refused])}
+    gone = [feed.Document("outcome", one.id, 0, frozenset(), {}) for one in refused if one.id not in came]
+    feed.stage(session, gone)
+    for one in refused:
+        session.delete(one)
+    session.flush()
+    return len(gone)
 
 
 def purge_tombstones(session: Session, now: datetime, tombstone_days: int) -> int:
-    """Forget that documents left, after the horizon; each scope remembers up to which seq, so that no phone misses it."""
+    """Take the `leave` rows beyond the horizon out of the feed; each scope remembers up to which seq, so that no phone misses it,
+    and the names of the documents are kept for clients that only take documents."""
     horizon = (local_day(now) - timedelta(days=tombstone_days)).isoformat()
     left = (FeedRow.op == "leave", FeedRow.changed_on < horizon)
     purged = 0
@@ -63,6 +81,7 @@ def purge_tombstones(session: Session, now: datetime, tombstone_days: int) -> in
         session.execute(
             update(FeedScope).where(FeedScope.scope == scope, FeedScope.purged_to < last).values(purged_to=last)
         )
+        session.execute(_REMEMBER, {"scope": scope, "last": last, "horizon": horizon})
         purged += session.execute(delete(FeedRow).where(FeedRow.scope == scope, FeedRow.seq <= last, *left)).rowcount
     return purged
 

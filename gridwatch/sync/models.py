@@ -79,6 +79,31 @@ class RefusedNumber(Base):
     at: Mapped[datetime] = mapped_column(Instant, nullable=False)
 
 
+class RefusedItem(Base):
+    """An item that was rejected and so not stored, for as long as its `outcome` document stands (rev 0, whatever was stored later
+    under its id begins at 1). Only the first refusal of an id counts.
+    """
+
+    __tablename__ = "refused_item"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    user_id: Mapped[str] = mapped_column(Id, nullable=False)
+    code: Mapped[str] = mapped_column(String(32), nullable=False)
+    at: Mapped[datetime] = mapped_column(Instant, nullable=False, index=True)
+
+
+class Forgotten(Base):
+    """A document that left a scope so long ago that its `leave` was purged from the feed.
+
+    A phone that comes after that gets a snapshot, and lets go by set difference. A client that only takes documents must be told
+    of each one by name.
+    """
+
+    __tablename__ = "feed_forgotten"
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    doc_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
 class Snapshot(Base):
     """A build of a whole scope at one counter for one schema; served to all who ask, page by page.
 

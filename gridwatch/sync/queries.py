@@ -13,7 +13,7 @@ from gridwatch.db.feed import FeedRow, FeedScope
 from gridwatch.domain.permits import Actor, Grant, Role
 from gridwatch.people.models import User
 from gridwatch.people.queries import held_scopes
-from gridwatch.sync.models import Item, ServerState, Snapshot
+from gridwatch.sync.models import Item, RefusedItem, ServerState, Snapshot
 from gridwatch.tasks.models import Task
 
 
@@ -126,6 +126,11 @@ def first_due(session: Session, grids: Collection[str]) -> dict[str, date]:
 def stored_items(session: Session, ids: Iterable[str]) -> list[Item]:
     """The items under these ids, second contents included, in order of arrival."""
     return list(session.scalars(select(Item).where(Item.id.in_(list(ids))).order_by(Item.no)))
+
+
+def refused_items(session: Session, ids: Collection[str]) -> set[str]:
+    """Which of these ids have the `outcome` document of an item that was rejected."""
+    return set(session.scalars(select(RefusedItem.id).where(RefusedItem.id.in_(ids)))) if ids else set()
 
 
 def sender(session: Session, item: Item, today: date) -> Actor | None:

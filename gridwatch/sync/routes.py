@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from flask import Response, current_app
+from flask import Response, current_app, request
 
 from gridwatch.db.base import db
 from gridwatch.domain.errors import Refusal
-from gridwatch.sync import decoding, heartbeats, ledger, pull, reference, schemas, service, wire
+from gridwatch.sync import decoding, heartbeats, ledger, pull, reference, rx, schemas, service, wire
 from gridwatch.web.api import Blueprint
 from gridwatch.web.clock import now, rfc3339
 from gridwatch.web.identity import current_actor, permit
@@ -19,7 +19,7 @@ blueprint = Blueprint("sync", __name__, url_prefix="/api/v1")
 _MOST_PULL_BYTES = 1_000_000
 
 
-def _takes(schema: type[schemas.Output]) -> dict[str, Any]:
+def _takes(schema: schemas.Output | type[schemas.Output]) -> dict[str, Any]:
     """The request body in the API document; the view reads it by hand."""
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
@@ -53,6 +53,30 @@ def post_push() -> Response:
     service.check_size(envelope, len(body))
     results = service.push(envelope, actor, moment)
     return wire.answer([orjson.dumps({"server_time": rfc3339(moment), "results": results})])
+
+
+@blueprint.get("/sync/rx/<kind>")
+@blueprint.doc(parameters=schemas.RX_QUERY)
+@blueprint.response(200, schemas.RxOut)
+@permit("sync.phone", hidden="sync.scope_not_found")
+def get_rx(kind: str) -> Response:
+    """The documents of one kind in one scope after a checkpoint, for RxDB's replication: `_deleted` marks what left."""
+    asked = request.args
+    if "scope" not in asked:
+        raise Refusal("input.invalid", fields=[{"path": "scope", "problem": "应有范围 / a scope is needed"}])
+    wanted = rx.Wanted(kind, asked["scope"], asked.get("checkpoint"), asked.get("limit"))
+    settings = current_app.config["GRIDWATCH"]
+    return wire.answer(rx.Reading(db.session(), current_actor().id, wanted, now(), settings.tombstone_days).answer())
+
+
+@blueprint.post("/sync/rx/submissions")
+@blueprint.doc(**_takes(schemas.RxRowIn(many=True)))
+@blueprint.response(200, schemas.RxItemOut(many=True))
+@permit("sync.phone")
+def post_rx_submissions() -> Response:
+    """Take items in as rows of an RxDB push; answers what is stored under ids that came with other content."""
+    body = wire.read_json(service.MOST_BYTES_ALONE, service.too_large())
+    return wire.answer([orjson.dumps(rx.submit(body, current_actor(), now()))])
 
 
 @blueprint.get("/sync/devices")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from gridwatch.sync import pull, service
+from gridwatch.sync import pull, rx, service
 from gridwatch.web.api import Input, Output
 from gridwatch.web.clock import rfc3339
 
@@ -158,6 +158,40 @@ class PushOut(Output):
 
     server_time = fields.String(required=True)
     results = fields.List(fields.Nested(ResultOut), required=True)
+
+
+class RxOut(Output):
+    """Documents with `_deleted`, and the checkpoint to ask with next time. A page shorter than the limit is the end."""
+
+    documents = fields.List(fields.Dict(), required=True)
+    checkpoint = fields.Dict(required=True)
+
+
+class RxRowIn(Output):
+    """One row of an RxDB push; its new state is an item."""
+
+    newDocumentState = fields.Nested(ItemIn, required=True)
+    assumedMasterState = fields.Dict(allow_none=True)
+
+
+class RxItemOut(ItemIn):
+    """An item that is stored under an id which came with other content."""
+
+    deleted = fields.Boolean(required=True, data_key="_deleted")
+
+
+RX_QUERY = [
+    {"in": "query", "name": name, "required": name == "scope", "description": says, "schema": schema}
+    for name, says, schema in (
+        ("scope", "grid:<grid code>, user:<user id> or user:me.", {"type": "string"}),
+        ("checkpoint", "The last checkpoint as JSON; left out: from the start.", {"type": "string"}),
+        (
+            "limit",
+            f"Documents in the answer; {rx.USUAL} when left out.",
+            {"type": "integer", "minimum": 1, "maximum": rx.MOST},
+        ),
+    )
+]
 
 
 class HealthQuery(Input):

@@ -18,12 +18,13 @@ from typing import Any
 
 import orjson
 from flask import current_app
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import bindparam, select, text, true
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from gridwatch.calendars.queries import current_calendar
+from gridwatch.db import feed
 from gridwatch.db.base import Instant, db
 from gridwatch.db.session import savepoint, transaction
 from gridwatch.domain.errors import Refusal
@@ -34,9 +35,9 @@ from gridwatch.files.service import name_evidence
 from gridwatch.people.models import Device
 from gridwatch.sync import capture, checking, queries, words
 from gridwatch.sync.decoding import Arrived, Envelope, is_uuid
-from gridwatch.sync.documents import receipt
+from gridwatch.sync.documents import outcomes, receipt, refusal
 from gridwatch.sync.kinds import KINDS, Applied, Fact, from_refusal
-from gridwatch.sync.models import Item
+from gridwatch.sync.models import Item, RefusedItem
 
 log = logging.getLogger("gridwatch")
 
@@ -169,11 +170,17 @@ class _Batch:
 
     def take(self, slots: list[Slot]) -> list[dict[str, Any]]:
         """Store and apply what is new; returns the answer."""
-        mine = (Device.id == self.actor.device_id, Device.user_id == self.actor.id)
-        self.session.execute(select(Device.id).where(*mine).with_for_update())
         good = [slot for slot in slots if slot.rejected is None]
-        for item in queries.stored_items(self.session, {slot.arrived.id for slot in good}):
+        # What is rejected here may be right from another device of the same person, so it waits for all of them.
+        mine = (
+            Device.user_id == self.actor.id,
+            true() if len(good) < len(slots) else Device.id == self.actor.device_id,
+        )
+        self.session.execute(select(Device.id).where(*mine).order_by(Device.id).with_for_update())
+        ids = {slot.arrived.id for slot in slots if is_uuid(slot.arrived.id)}
+        for item in queries.stored_items(self.session, ids):
             self.known.setdefault(item.id, []).append(item)
+        refused = queries.refused_items(self.session, ids)
         new: list[Slot] = []
         for slot in good:
             rows = self.known.setdefault(slot.arrived.id, [])
@@ -184,6 +191,7 @@ class _Batch:
                 rows.append(slot.item)
                 new.append(slot)
         self._note_refused(slots)
+        self._show_refused(slots, refused)
         if new:
             self._name_evidence(new)
             self._place_in_order(new)
@@ -196,6 +204,7 @@ class _Batch:
             self._name_second_contents(new)
             for item in self._waiting():
                 release(self.session, item, self.actor, calendar, self.now, last=self.last)
+            self._replace_refused([slot.item for slot in new if slot.item.id in refused])
         _note_missing(self.session, slots, self.actor)
         return [slot.result() for slot in slots]
 
@@ -252,6 +261,25 @@ class _Batch:
             self.session.execute(
                 _NOTE_REFUSED, [{**whose, "device_no": no, "code": code} for no, code in numbers.items()]
             )
+
+    def _show_refused(self, slots: list[Slot], refused: Collection[str]) -> None:
+        """What is rejected has an `outcome` document too, unless something else has come under its id."""
+        for slot in slots:
+            arrived = slot.arrived
+            if slot.rejected and is_uuid(arrived.id) and arrived.id not in refused and arrived.id not in self.known:
+                refused = {*refused, arrived.id}
+                self.session.add(RefusedItem(id=arrived.id, user_id=self.actor.id, code=slot.rejected, at=self.now))
+                document = refusal(
+                    arrived.id, self.actor.id, slot.rejected, slot.result()["facts"], device_no=arrived.device_no,
+                    device_id=self.actor.device_id, item_kind=_short(arrived.value.get("kind"), 32) or "",
+                )  # fmt: skip
+                feed.stage(self.session, [document])
+
+    def _replace_refused(self, items: list[Item]) -> None:
+        """Items that were rejected at first: their documents stand already, so they are not new to the feed."""
+        if items:
+            self.session.flush()
+            feed.stage(self.session, outcomes(self.session, items))
 
     def _name_second_contents(self, new: list[Slot]) -> None:
         """The first item under an id names every other content that came under it, in `facts.also`."""

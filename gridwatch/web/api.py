@@ -72,7 +72,9 @@ class JsonParser(FlaskParser):
         except orjson.JSONDecodeError:
             raise Refusal("http.bad_request") from None
         if fields_ := list(_nul_in(value)):
-            raise Refusal("input.invalid", fields=[{"path": path, "problem": "含空字符 / holds a NUL"} for path in fields_])
+            raise Refusal(
+                "input.invalid", fields=[{"path": path, "problem": "含空字符 / holds a NUL"} for path in fields_]
+            )
         return value
 
 

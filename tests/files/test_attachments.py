@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from PIL import Image
 from sqlalchemy import select
 
@@ -15,11 +17,11 @@ from gridwatch.config import Settings
 from gridwatch.domain.permits import Role
 from gridwatch.files.stores import store_of
 from tests.files.sending import FILES, Sender, file_entry, jpeg, sha256, some_bytes
-from tests.fixtures import Caller, Work, World
+from tests.fixtures import PASSWORD, Caller, Clock, Work, World
 from tests.leads.desks import BASIS, Desk
-from tests.phone import Paused, Phone, first_answers
+from tests.phone import Paused, Phone, Store, first_answers
 from tests.phone_files import Photos
-from tests.sync.talk import LEAD, push
+from tests.sync.talk import LEAD, over_flask, push
 
 Phones = Callable[[str], Phone]
 Senders = Callable[[str], Sender]
@@ -84,6 +86,40 @@ def test_a_lead_with_three_photos(phone: Phones, sender: Senders, desk: Callable
     before = len(sent)
     photos.upload()
     assert len(sent) == before
+
+
+def test_a_photo_survives_that_the_phone_is_switched_off(
+    app: Flask, world: World, clock: Clock, tmp_path: Path, settings: Settings, official_calendar: None
+):
+    data, sent = some_bytes(700_000), []  # three chunks
+    wire = over_flask(app)
+
+    def switched_on() -> Photos:
+        return Photos(Phone(Store(tmp_path / "phone.json"), broken_in_the_second_chunk, clock.now))
+
+    def broken_in_the_second_chunk(method: str, path: str, headers: dict[str, str], body: bytes | None) -> Any:
+        if method == "PATCH":
+            sent.append(body)
+            if len(sent) == 2:
+                raise OSError("the battery is empty")
+        return wire(method, path, headers, body)
+
+    photos = switched_on()
+    photos.phone.sign_in("grid_worker", PASSWORD)
+    photos.phone.reports(LEAD, scope=f"grid:{world.grid}", files=[photos.take(data)])
+    photos.phone.push()
+    with pytest.raises(Paused, match="battery"):
+        photos.upload()
+    clock.advance(hours=3)  # the access token has run out, too
+    switched_on().upload()
+    assert store_of(settings).original(settings, sha256(data)) == data
+    assert b"".join([sent[0], *sent[2:]]) == data  # what was safe was not sent again
+    assert [path.name for path in (tmp_path / "phone.photos").iterdir()] == [sha256(data)]
+    clock.advance(days=8)
+    again = switched_on()
+    again.phone.pull()
+    again.upload()
+    assert list((tmp_path / "phone.photos").iterdir()) == []  # a week after its receipt
 
 
 def test_a_visit_shows_what_is_missing(

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
 
 import pytest
@@ -112,3 +113,31 @@ def test_a_bucket_that_does_not_answer(stored: Settings):
     nowhere = replace(stored, files_s3_endpoint="http://127.0.0.1:9")
     refused("file.store_unreachable", lambda: bucket.append(nowhere, new_id(), 0, PHOTO))
     refused("file.store_unreachable", lambda: bucket.original(nowhere, sha256(PHOTO)))
+
+
+@pytest.mark.parametrize(("name", "path"), [("127", "/originals/abc"), ("evidence", "/evidence/originals/abc")])
+def test_an_endpoint_that_begins_with_the_buckets_name(name: str, path: str):
+    """Some services have a host for each bucket, others a path; the address says which."""
+    asked: list[str] = []
+
+    class Service(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            asked.append(self.path)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("ETag", '"1"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: the requests are in `asked`."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        settings = Settings(
+            files_s3_bucket=name, files_s3_endpoint=endpoint, files_s3_key_id="key", files_s3_secret="secret"
+        )
+        bucket.keep(settings, new_id(), "abc", PHOTO)
+        server.shutdown()
+    assert asked == [path]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 import resource
 import struct
 import zlib
@@ -59,11 +60,11 @@ NOT_CREATED: list[tuple[str, dict[str, str], int, str]] = [
     ("a negative length", {"Upload-Length": "-1"}, 400, "file.header_invalid"),
     ("a length to come", {"Upload-Length": "", "Upload-Defer-Length": "1"}, 400, "file.header_invalid"),
     ("over 10 MB", {"Upload-Length": "10000001"}, 413, "file.too_large"),
-    ("no metadata", {"Upload-Metadata": ""}, 422, "file.sha256_needed"),
-    ("no hash", {"Upload-Metadata": metadata(filename="a.jpg")}, 422, "file.sha256_needed"),
-    ("an upper-case hash", {"Upload-Metadata": metadata(sha256="A" * 64)}, 422, "file.sha256_needed"),
-    ("a short hash", {"Upload-Metadata": metadata(sha256="a" * 63)}, 422, "file.sha256_needed"),
-    ("a hash in other digits", {"Upload-Metadata": metadata(sha256="１" * 64)}, 422, "file.sha256_needed"),
+    ("no metadata", {"Upload-Metadata": ""}, 422, "file.hash_needed"),
+    ("no hash", {"Upload-Metadata": metadata(filename="a.jpg")}, 422, "file.hash_needed"),
+    ("an upper-case hash", {"Upload-Metadata": metadata(sha256="A" * 64)}, 422, "file.hash_needed"),
+    ("a short hash", {"Upload-Metadata": metadata(sha256="a" * 63)}, 422, "file.hash_needed"),
+    ("a hash in other digits", {"Upload-Metadata": metadata(sha256="１" * 64)}, 422, "file.hash_needed"),
     ("no Base64", {"Upload-Metadata": "sha256 ***"}, 400, "file.header_invalid"),
     ("no text", {"Upload-Metadata": "sha256 " + base64.b64encode(b"\xff\xfe").decode()}, 400, "file.header_invalid"),
     ("a key twice", {"Upload-Metadata": metadata(sha256="a" * 64) + "," + metadata(sha256="b" * 64)}, 400, "file.header_invalid"),
@@ -283,6 +284,26 @@ def test_a_gigabyte_begun_and_never_finished_is_enough(worker: Sender):
         assert worker.create(b"", headers).status == 201
     refused = worker.create(PHOTO)
     assert (refused.status, refused.body["code"], refused.headers["Retry-After"]) == (429, "file.quota", "3600")
+
+
+def test_bytes_are_on_the_disk_before_they_are_acknowledged(
+    worker: Sender, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    synced: list[str] = []
+    really = os.fsync
+
+    def fsync(handle: int) -> None:
+        really(handle)
+        synced.append(os.path.relpath(Path(f"/proc/self/fd/{handle}").resolve(), settings.files_dir))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    url = worker.create(PHOTO).headers["Location"]
+    part = f"uploads/{url.rpartition('/')[2]}"
+    worker.patch(url, 0, PHOTO[:100_000])
+    assert synced[-2:] == [part, "uploads"]  # the bytes, and the name under which they are found
+    del synced[:]
+    worker.patch(url, 100_000, PHOTO[100_000:])
+    assert (synced[0], synced[-1]) == (part, f"originals/{sha256(PHOTO)[:2]}")
 
 
 # -- what dies in between ---------------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from gridwatch.domain.worktime import DayKind
 from gridwatch.jobs.service import run_all
 from gridwatch.leads.models import Obligation, Watch
 from gridwatch.notices.models import Notice
-from tests.fixtures import Clock, Work, World
+from gridwatch.tasks.models import Task
+from tests.fixtures import Caller, Clock, Work, World
 from tests.leads.desks import Desk, duty
 from tests.leads.test_steps import to_department
 
@@ -91,3 +92,21 @@ def test_what_was_met_is_not_touched_by_a_new_calendar(
     after = {one["id"]: one for one in desk("street_dispatcher").sees(pushed)["obligations"]}
     assert before
     assert all(after[one] == before[one] for one in before)
+
+
+def test_an_open_first_check_moves_with_the_calendar_too(
+    client: Caller, world: World, clock: Clock, work: Work, app: object, official_calendar: None
+) -> None:
+    clock.set("2026-12-21 10:00")
+    event = {"event_id": "GS-1", "kind": "new", "occurred_on": "2026-12-21", "code": "E1", "name": "示例商行", "address_text": "示例路1号",
+             "street_code": world.street}  # fmt: skip
+    assert client.as_("platform_owner").post("/api/v1/registry/events", event).status == 200
+    with work() as session:
+        before = session.scalars(select(Task)).one()
+        assert (before.due_on, before.provisional) == (date(2027, 1, 5), True)
+        import_days(session, LONGER_NEW_YEAR, source="2027", actor_id="system", at=clock.now())
+    with app.app_context():
+        run_all(clock.now())
+    with work() as session:
+        after = session.scalars(select(Task)).one()
+        assert (after.due_on, after.provisional) == (date(2027, 1, 6), False)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import Collection
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import ARRAY, ColumnElement, Engine, Table, Text, any_, literal
+
+from gridwatch.config import Unready
+from gridwatch.db.dialects.counting import count_rows
 
 
 def engine_options(pool_size: int = 8) -> dict[str, Any]:
@@ -132,3 +140,66 @@ def lock_names(connection: Any, names: Collection[str]) -> None:
         "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(%(names)s::text[]) AS name",
         {"names": list(names)},
     )
+
+
+# -- copies of the whole database --------------------------------------------------------------------------------------
+
+COPY_NAME = "database.dump"
+
+
+def dump(engine: Engine, path: Path, tables: Collection[str]) -> dict[str, int]:
+    """Write a copy of the whole database as it stands at one moment, while it is in use; returns how many rows of each of these
+    tables are in it. Raises Unready with pg_dump's own words."""
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        snapshot = connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
+        counts = count_rows(connection, tables)
+        _run(
+            engine,
+            "pg_dump",
+            "--format=custom",
+            "--no-owner",
+            "--no-privileges",
+            f"--snapshot={snapshot}",
+            f"--file={path}",
+        )
+    return counts
+
+
+def load(engine: Engine, path: Path) -> None:
+    """Fill an empty database from a copy, all or nothing. Raises Unready with pg_restore's own words."""
+    _run(
+        engine, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-comments", str(path)
+    )  # fmt: skip
+
+
+def skip_numbers(connection: Any, table: str, column: str, by: int) -> None:
+    """Let the numbers that a table gives out by itself go on this much higher."""
+    connection.exec_driver_sql(
+        "SELECT setval(numbers.name, nextval(numbers.name) + %(by)s) "
+        "FROM (SELECT pg_get_serial_sequence(%(table)s, %(column)s)::regclass AS name) AS numbers",
+        {"table": table, "column": column, "by": by},
+    )
+
+
+def _run(engine: Engine, program: str, *arguments: str) -> None:
+    """Run a program of PostgreSQL on this database. The password goes by the environment: a list of processes shows arguments."""
+    if shutil.which(program) is None:
+        raise Unready(
+            f"没有找到 {program}，请安装 PostgreSQL 客户端（apt-get install postgresql-client） / {program} was not found: install "
+            "the PostgreSQL client, no older than the server"
+        )
+    where = engine.url.translate_connect_args(username="user", database="dbname")
+    password = str(where.pop("password", ""))
+    target = make_conninfo(
+        **where, **{name: value for name, value in engine.url.query.items() if isinstance(value, str)}
+    )
+    done = subprocess.run(  # noqa: S603 - a fixed program, arguments of ours
+        [program, f"--dbname={target}", *arguments],
+        env=os.environ | ({"PGPASSWORD": password} if password else {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Unready(f"{program}: {done.stderr.strip()}")

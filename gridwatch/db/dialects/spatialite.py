@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ctypes.util
 import os
+import shutil
 import sqlite3
 from collections.abc import Collection
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Engine, Table, event, func, insert, select
+from sqlalchemy import ColumnElement, Engine, Table, create_engine, event, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.pool import NullPool
 
 from gridwatch.config import Unready
+from gridwatch.db.dialects.counting import count_rows
 
 NAMES = ("mod_spatialite", "mod_spatialite.so", "mod_spatialite.dylib")
 
@@ -178,3 +183,43 @@ def among(column: Any, values: Collection[str]) -> ColumnElement[bool]:
 
 def lock_names(connection: Any, names: Collection[str]) -> None:
     """Nothing to do: a transaction that writes holds everything."""
+
+
+# -- copies of the whole database --------------------------------------------------------------------------------------
+
+COPY_NAME = "database.sqlite"
+
+
+def dump(engine: Engine, path: Path, tables: Collection[str]) -> dict[str, int]:
+    """Write a copy of the whole database as it stands at one moment, while it is in use; returns how many rows of each of these
+    tables are in it."""
+    with closing(driver().connect(path)) as copy:
+        with closing(driver().connect(engine.url.database)) as source:
+            source.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # all in one file
+    with create_engine(f"sqlite:///{path}", module=driver(), poolclass=NullPool).connect() as connection:
+        return count_rows(connection, tables)
+
+
+def load(engine: Engine, path: Path) -> None:
+    """Put a copy where the database is to be; an empty file may be there."""
+    file = Path(str(engine.url.database))
+    for left in (file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm")):
+        left.unlink(missing_ok=True)
+    beside = file.with_name(f"{file.name}.new")
+    shutil.copyfile(path, beside)
+    with beside.open("rb") as copied:
+        os.fsync(copied.fileno())
+    beside.replace(file)
+
+
+def skip_numbers(connection: Any, table: str, column: str, by: int) -> None:
+    """Let the numbers that a table gives out by itself go on this much higher."""
+    connection.exec_driver_sql(
+        "INSERT INTO sqlite_sequence (name, seq) SELECT :name, 0 "
+        "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = :name)",
+        {"name": table},
+    )
+    connection.exec_driver_sql(
+        "UPDATE sqlite_sequence SET seq = seq + :by WHERE name = :name", {"by": by, "name": table}
+    )
