@@ -105,6 +105,7 @@ CATALOGUE: dict[str, Entry] = {
     "lead.same_person":        Entry(403, "申请人和确认人不能是同一人", "The same person may not ask and confirm", "请由另一位有权人员确认。", "Let another authorised person confirm."),
     "lead.changed_meanwhile":  Entry(409, "线索已被他人更新（现为第 {version} 版）", "The lead was changed meanwhile (now version {version})", "请刷新后再办；您填写的内容没有丢失。", "Refresh and try again; keep what you typed."),
     "lead.step_not_allowed":   Entry(409, "线索目前是「{state}」，不能办理「{act}」", "The lead is “{state}”; “{act}” cannot be done now", "目前可办的步骤见 facts.allowed。", "See facts.allowed for what can be done now."),
+    "lead.both_dispatched":    Entry(409, "已在部门办理的线索不能并案", "A lead that is with a department cannot be merged", "请改用「关联线索」。", "Link the two as related instead."),
     "lead.guard_failed":       Entry(409, "条件不满足：{reason}", "A condition is not met: {reason}", "请先满足 facts.guard 指出的条件。", "Meet the condition that facts.guard names first."),
     "lead.input_missing":      Entry(422, "缺少必填内容", "Something required is missing", "请补全 facts.missing 所列内容。", "Fill in what facts.missing lists."),
     "lead.input_invalid":      Entry(422, "填写的内容不合要求：{reason}", "What was entered is not right: {reason}", "请按 facts.fields 修改。", "Correct what facts.fields names."),

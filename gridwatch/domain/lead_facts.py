@@ -8,14 +8,34 @@ from datetime import date, datetime
 from typing import Any
 
 from gridwatch.domain.lead_words import LIVE_UNIT, LeadState, UnitState
-from gridwatch.domain.obligations import ObligationKind, Policy
+from gridwatch.domain.obligations import ObligationKind, Policy, Span
 from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import WorkCalendar
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """A 中止 of one assignment, both days included (T38). It moves INTERVENE for 不可抗力 only (ruling R10)."""
+
+    code: str
+    from_on: date
+    until_on: date
+    document: str = ""
+
+    @property
+    def span(self) -> Span:
+        """The days of the hold."""
+        return Span(self.from_on, self.until_on)
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
-    """An assignment (移交单) to one department."""
+    """An assignment (移交单) to one department.
+
+    `request_no` numbers the requests to return within the round, over all departments (R18); `requested_on` is the day of this
+    one's newest, `passed_on` that the street left it to the supervision office. `ruled`: no return without new facts (T17).
+    `end_cause` says how it ended: returned, withdrawn, waived, role_changed, escalated or merged.
+    """
 
     id: str
     department: str
@@ -28,6 +48,13 @@ class Unit:
     suspended_from: date | None = None
     outcome: str | None = None
     copies: tuple[str, ...] = ()
+    previous_state: UnitState | None = None
+    request_no: int = 0
+    requested_on: date | None = None
+    passed_on: bool = False
+    ruled: bool = False
+    holds: tuple[Hold, ...] = ()
+    end_cause: str | None = None
 
     @property
     def live(self) -> bool:
@@ -37,7 +64,11 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """An obligation. `ended` is how it ended (met, missed, cured, cancelled, superseded, suspended), None while open."""
+    """An obligation. `ended` is how it ended (met, missed, cured, cancelled, superseded, suspended), None while open.
+
+    `days` is what it was counted by, 0 for a day or an instant that was named (REVIEW, the fast lane's `due_at`). `owner` is
+    set where the kind may lie with several (RULING, REWORK). A row that another one supersedes is history: it counts nowhere.
+    """
 
     id: str
     kind: ObligationKind
@@ -48,6 +79,14 @@ class Duty:
     provisional: bool
     cause: str
     ended: str | None = None
+    days: int = 0
+    due_at: datetime | None = None
+    owner: str | None = None
+    supersedes: str | None = None
+    ended_on: date | None = None
+    ended_at: datetime | None = None
+    end_cause: str | None = None
+    excused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +102,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class LeadFacts:
-    """A lead as the rules see it. `version` is what clients must name; `department_names` are its units' names."""
+    """A lead as the rules see it. `version` is what clients must name.
+
+    Of this round: `requests` to return and `returns` that were approved (R18), `handlings` recorded. `master_id` and
+    `merged_on` are set while it is merged; `reports` counts what was reported of it, merged leads included.
+    """
 
     id: str
     version: int
@@ -87,11 +130,37 @@ class LeadFacts:
     units: tuple[Unit, ...] = ()
     duties: tuple[Duty, ...] = ()
     asks: tuple[Asked, ...] = ()
+    requests: int = 0
+    master_id: str | None = None
+    merged_on: date | None = None
+    reports: int = 1
+    related: frozenset[str] = frozenset()
+    entity_id: str | None = None
+    address_text: str = ""
+    reported_at: datetime | None = None
+
+    @property
+    def of_round(self) -> tuple[Unit, ...]:
+        """The assignments of this round, oldest first."""
+        return tuple(unit for unit in self.units if unit.round == self.round)
 
     @property
     def live_units(self) -> tuple[Unit, ...]:
         """The assignments of this round that are live."""
-        return tuple(unit for unit in self.units if unit.live and unit.round == self.round)
+        return tuple(unit for unit in self.of_round if unit.live)
+
+    @property
+    def lead_unit(self) -> Unit | None:
+        """The newest lead-role assignment of this round, live or not."""
+        return next((unit for unit in reversed(self.of_round) if unit.role == "lead"), None)
+
+    def unit(self, unit_id: str | None) -> Unit | None:
+        """The assignment with this id."""
+        return next((unit for unit in self.units if unit.id == unit_id), None)
+
+    def duty(self, duty_id: str) -> Duty | None:
+        """The duty with this id."""
+        return next((duty for duty in self.duties if duty.id == duty_id), None)
 
     def open(self, *kinds: ObligationKind, unit_id: str | None = None) -> tuple[Duty, ...]:
         """The open duties, of the given kinds and assignment where named."""
@@ -103,18 +172,33 @@ class LeadFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherLead:
+    """Another lead that a step names, as far as the rules must know it. `reported_at` is its first report."""
+
+    id: str
+    state: LeadState
+    previous_state: str | None
+    reported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What the caller has looked up for the inputs of a step: departments that can receive, people by role and place.
 
     `departments`: code → code of the department that receives (a successor, where it was abolished).
     `officers`: department → ids of its people; `handlers`: ids of the community's handlers and dispatchers.
     `visits`: id → result (passed, failed, other) of the verification visits of this lead's round.
+    `leads`: the other leads that are named (master, related) and lie within the actor's reach.
+    `packages`: SHA-256 of the packages that were exported of this lead. `entities`: ids of the named entities that exist.
     """
 
     departments: Mapping[str, str] = field(default_factory=dict)
     officers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     handlers: frozenset[str] = frozenset()
     visits: Mapping[str, str] = field(default_factory=dict)
+    leads: Mapping[str, OtherLead] = field(default_factory=dict)
+    packages: frozenset[str] = frozenset()
+    entities: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +210,21 @@ class Moment:
     today: date
     calendar: WorkCalendar
     policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What guards and effects look at: the lead, the assignment that the step works on, what was entered, when, what is known.
+
+    `inputs` are raw while a row is chosen, checked afterwards. `asking`: only the first half of a step of two persons.
+    """
+
+    facts: LeadFacts
+    unit: Unit | None
+    inputs: Mapping[str, Any]
+    at: Moment
+    known: Known
+    asking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +240,14 @@ class OpenDuty:
     provisional: bool
     cause: str
     supersedes: str | None = None
+    due_at: datetime | None = None
+    owner: str | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EndDuty:
-    """A duty to be ended: how, why, and the local day."""
+    """A duty to be ended: how, why, and the local day on which the end took effect."""
 
     duty_id: str
     how: str
@@ -162,9 +264,36 @@ class TaskOrder:
     provisional: bool
 
 
+@dataclass(frozen=True, slots=True)
+class NewAsk:
+    """The first half of a step of two persons, to be kept until it is confirmed or lapses (ruling R31)."""
+
+    step: str
+    act: str
+    unit_id: str | None
+    by: str
+    inputs: Mapping[str, Any]
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What the system does to another lead with this step: `decide` it there as SYSTEM, in the same transaction."""
+
+    lead_id: str
+    act: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Change:
-    """Everything that one step does. The service writes it; a replay can apply it again from the event."""
+    """Everything that one step does. The service writes it; `lead_replay` can apply it again from the event (I10).
+
+    `lead`, `units` and `new_units` hold values by the names of the facts (and of columns that the rules do not look at).
+    `excused`: duty → reason. `proposed`: duties for which the system proposes an excuse to the supervision office.
+    `departments`: whom the department roles in `tell` mean. `before`: what a correction replaced. `version` is the lead's
+    version after the step, where the writer numbers them otherwise than one by one.
+    """
 
     step: str
     act: str
@@ -179,3 +308,16 @@ class Change:
     tell: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
     unit_id: str | None = None
+    at: datetime | None = None
+    version: int | None = None
+    new_asks: list[NewAsk] = field(default_factory=list)
+    excused: dict[str, str] = field(default_factory=dict)
+    proposed: list[str] = field(default_factory=list)
+    elsewhere: list[Elsewhere] = field(default_factory=list)
+    departments: tuple[str, ...] = ()
+    urgent: bool = False
+    before: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, unit: Unit) -> dict[str, Any]:
+        """The values that this change gives to an assignment, to be added to."""
+        return self.units.setdefault(unit.id, {})

@@ -3,37 +3,56 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
 from gridwatch.domain.errors import Refusal
-from gridwatch.domain.lead_flow import Field, Step
+from gridwatch.domain.lead_flow import STEP_OF
+from gridwatch.domain.lead_shape import Field, Step
+from gridwatch.domain.lead_words import JOINT_RESULTS
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+# A result of a joint operation carries the inputs of the step that it stands for (rulings R22, R38).
+_STEP_OF_RESULT = {"progress": "T21", "done": "T25"}
+
+Problems = list[dict[str, str]]
 
 
 def check(step: Step, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs of a step, checked. Raises 422 `lead.input_missing` or `lead.input_invalid` with every field at fault."""
-    fields = {one.name: one for one in step.fields}
-    missing = [name for name, one in fields.items() if one.required and _blank(inputs.get(name))]
-    problems = [{"path": name, "problem": "unknown"} for name in inputs if name not in fields]
+    missing, problems = _faults(step.fields, inputs)
+    if problems:
+        reason = "; ".join(f"{one['path']}: {one['problem']}" for one in problems)
+        raise Refusal("lead.input_invalid", reason=reason, fields=problems)
+    if missing:
+        fields = [{"path": name, "problem": "required"} for name in missing]
+        raise Refusal("lead.input_missing", missing=missing, fields=fields)
+    return {name: value for name, value in inputs.items() if not _blank(value)}
+
+
+def confirmed(asked: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for, with what the second person adds. Raises 422 where it differs: one confirms what was asked (R31)."""
+    differing = [name for name, value in inputs.items() if not _blank(value) and asked.get(name, value) != value]
+    if differing:
+        problem = "与申请的不同 / differs from what was asked for"
+        fields = [{"path": name, "problem": problem} for name in differing]
+        raise Refusal("lead.input_invalid", reason=problem, fields=fields)
+    return {**inputs, **asked}
+
+
+def _faults(fields: Iterable[Field], inputs: Mapping[str, Any]) -> tuple[list[str], Problems]:
+    by_name = {one.name: one for one in fields}
+    missing = [name for name, one in by_name.items() if one.required and _blank(inputs.get(name))]
+    problems = [{"path": name, "problem": "unknown"} for name in inputs if name not in by_name]
     for name, value in inputs.items():
-        one = fields.get(name)
+        one = by_name.get(name)
         if one is None or _blank(value):
             continue
         problem = _CHECKS[one.kind](one, value)
         if problem:
             problems.append({"path": name, "problem": problem})
-    if problems:
-        raise Refusal(
-            "lead.input_invalid", reason="; ".join(f"{p['path']}: {p['problem']}" for p in problems), fields=problems
-        )
-    if missing:
-        raise Refusal(
-            "lead.input_missing", missing=missing, fields=[{"path": name, "problem": "required"} for name in missing]
-        )
-    return {name: value for name, value in inputs.items() if not _blank(value)}
+    return missing, problems
 
 
 def _blank(value: Any) -> bool:
@@ -63,6 +82,8 @@ def _date(one: Field, value: Any) -> str | None:
         on = date.fromisoformat(value)
     except (TypeError, ValueError):
         return "a day as YYYY-MM-DD is needed"
+    if on.isoformat() != value:
+        return "a day as YYYY-MM-DD is needed"
     return None if 2000 <= on.year <= 2100 else "outside the calendar of 2000 to 2100"
 
 
@@ -79,13 +100,31 @@ def _idents(one: Field, value: Any) -> str | None:
 
 
 def _evidence(one: Field, value: Any) -> str | None:
-    return _list(
-        one,
-        value,
-        lambda part: (
-            None if isinstance(part, str) and _SHA256.fullmatch(part) else "SHA-256 in 64 lower-case hex digits"
-        ),
-    )
+    return _list(one, value, _digest)
+
+
+def _digest(part: Any) -> str | None:
+    return None if isinstance(part, str) and _SHA256.fullmatch(part) else "SHA-256 in 64 lower-case hex digits"
+
+
+def _results(one: Field, value: Any) -> str | None:
+    """A list of objects: `department`, `result` (progress or done), and the inputs of T21 or T25."""
+    problem = _list(one, value, _result)
+    if problem:
+        return problem
+    departments = [part["department"] for part in value]
+    return None if len(set(departments)) == len(departments) else "the same department twice"
+
+
+def _result(part: Any) -> str | None:
+    if not isinstance(part, dict) or not isinstance(part.get("department"), str):
+        return "an object with a department is needed"
+    if part.get("result") not in _STEP_OF_RESULT:
+        return f"result: one of {', '.join(JOINT_RESULTS)}"
+    fields = [one for one in STEP_OF[_STEP_OF_RESULT[part["result"]]].fields if one.kind != "unit"]
+    missing, problems = _faults(fields, {name: part[name] for name in part if name not in ("department", "result")})
+    problems += [{"path": name, "problem": "required"} for name in missing]
+    return "; ".join(f"{part['department']}.{one['path']}: {one['problem']}" for one in problems) or None
 
 
 def _list(one: Field, value: Any, check_part: Callable[[Any], str | None]) -> str | None:
@@ -109,4 +148,7 @@ _CHECKS: dict[str, Callable[[Field, Any], str | None]] = {
     "person": _ident,
     "evidence": _evidence,
     "unit": _ident,
+    "lead": _ident,
+    "duty": _ident,
+    "results": _results,
 }

@@ -59,6 +59,9 @@ class Policy:
     days: Mapping[ObligationKind, int]
     sent_back_days: int = 5  # C_HANDLE after the street sent the lead back (T11)
     notice_margin_days: int = 2  # room between RECHECK and C_HANDLE (R2)
+    return_days: int = 2  # a department may ask to return what was pushed to it (T15)
+    unmerge_days: int = 30  # calendar days in which a merge may be undone (T39, R25)
+    reopen_days: int = 90  # calendar days in which a closed lead is suggested to be reopened (T37)
     fast_lane: timedelta = timedelta(hours=2)  # TRIAGE_S of a major hazard, any day (T10)
     closes_at: time | None = None
     calendar_change: ChangeMode = ChangeMode.EXTEND_ONLY
@@ -66,8 +69,9 @@ class Policy:
     def __post_init__(self) -> None:
         days = {ObligationKind(kind): limit for kind, limit in self.days.items()}
         missing = [kind.value for kind in ObligationKind if days.get(kind, 0) < 1]
-        if missing or min(self.sent_back_days, self.notice_margin_days) < 1:
-            raise ValueError(f"policy {self.version}: every limit needs at least one work day; wrong: {missing}")
+        limits = (self.sent_back_days, self.notice_margin_days, self.return_days, self.unmerge_days, self.reopen_days)
+        if missing or min(limits) < 1:
+            raise ValueError(f"policy {self.version}: every limit needs at least one day; wrong: {missing}")
         object.__setattr__(self, "days", MappingProxyType(days))
 
 

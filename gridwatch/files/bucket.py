@@ -69,9 +69,12 @@ def append(settings: Settings, upload_id: str, offset: int, data: bytes) -> int:
 
 
 def assembled(settings: Settings, upload_id: str) -> bytes:
-    """The bytes of the upload."""
+    """The bytes of the upload; none where somebody has finished it meanwhile."""
     with _failures():
-        return b"".join(_get(settings, chunk["path"]) for chunk in _chunks(settings, upload_id))
+        try:
+            return b"".join(_get(settings, chunk["path"]) for chunk in _chunks(settings, upload_id))
+        except FileNotFoundError:
+            return b""
 
 
 def keep(settings: Settings, upload_id: str, sha256: str, data: bytes) -> None:

@@ -61,9 +61,12 @@ def append(settings: Settings, upload_id: str, offset: int, data: bytes) -> int:
 
 
 def assembled(settings: Settings, upload_id: str) -> bytes:
-    """The bytes of the upload."""
+    """The bytes of the upload; none where somebody has finished it meanwhile."""
     with _failures():
-        return _upload(settings, upload_id).read_bytes()
+        try:
+            return _upload(settings, upload_id).read_bytes()
+        except FileNotFoundError:
+            return b""
 
 
 def keep(settings: Settings, upload_id: str, sha256: str, data: bytes) -> None:

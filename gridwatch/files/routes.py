@@ -77,7 +77,7 @@ def read_upload(upload_id: str) -> Response:
     """Where an upload of one's own stands."""
     tus.check_version(request.headers)
     upload = _mine(upload_id)
-    stands = service.settle(upload, actor=current_actor(), settings=_settings(), now=now())
+    stands = service.settle(upload, settings=_settings(), now=now())
     answer = _nothing(200, {"Upload-Offset": str(stands), "Upload-Length": str(upload.size), **_expiry(upload, stands)})
     if upload.told:
         answer.headers["Upload-Metadata"] = upload.told
@@ -97,7 +97,7 @@ def append_to_upload(upload_id: str) -> Response:
     offset = tus.number(request.headers, "Upload-Offset")
     body = tus.read_body(request)
     tus.check_chunk(request.headers, body)
-    stands = service.receive(upload, offset, body.data, actor=current_actor(), settings=_settings(), now=now())
+    stands = service.receive(upload, offset, body.data, settings=_settings(), now=now())
     return _nothing(204, {"Upload-Offset": str(stands), **_expiry(upload, stands)})
 
 

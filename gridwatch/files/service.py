@@ -61,7 +61,7 @@ def create(wanted: Announced, data: bytes, *, actor: Actor, settings: Settings, 
     db.session.rollback()
     if data or not wanted.size:
         try:
-            return standing, receive(standing, 0, data, actor=actor, settings=settings, now=now)
+            return standing, receive(standing, 0, data, settings=settings, now=now)
         except Refusal:
             _discard(standing, settings)
             raise
@@ -89,7 +89,7 @@ def _created(session: Session, wanted: Announced, actor: Actor, settings: Settin
     return upload
 
 
-def receive(upload: Standing, offset: int, data: bytes, *, actor: Actor, settings: Settings, now: datetime) -> int:
+def receive(upload: Standing, offset: int, data: bytes, *, settings: Settings, now: datetime) -> int:
     """Take the next bytes of an upload in; returns the new offset. When it is full it is finished, and that is committed.
 
     Raises 409 `file.offset_moved`, 413 `file.too_large` for more than announced, 460 `file.hash_mismatch` and 422
@@ -104,11 +104,11 @@ def receive(upload: Standing, offset: int, data: bytes, *, actor: Actor, setting
         raise Refusal("file.too_large", most_bytes=upload.size)
     stands = store_of(settings).append(settings, upload.id, offset, data)
     if stands == upload.size:
-        _finish(upload, actor, settings, now)
+        _finish(upload, settings, now)
     return stands
 
 
-def settle(upload: Standing, *, actor: Actor, settings: Settings, now: datetime) -> int:
+def settle(upload: Standing, *, settings: Settings, now: datetime) -> int:
     """The offset of an upload. One that is full but was not finished, since something died in between, is finished now.
 
     Raises 404 `file.upload_not_found` where that shows that it has to be discarded.
@@ -118,7 +118,7 @@ def settle(upload: Standing, *, actor: Actor, settings: Settings, now: datetime)
     stands = store_of(settings).offset(settings, upload.id)
     if stands == upload.size:
         try:
-            _finish(upload, actor, settings, now)
+            _finish(upload, settings, now)
         except Refusal as refusal:
             if refusal.entry.status >= 500:
                 raise
@@ -137,8 +137,11 @@ def _compare(upload: Standing, offset: int, data: bytes, settings: Settings) -> 
     return upload.size
 
 
-def _finish(upload: Standing, actor: Actor, settings: Settings, now: datetime) -> None:
-    """Make a full upload an original and commit it, or discard it: raises 460 or 422 for what it is not."""
+def _finish(upload: Standing, settings: Settings, now: datetime) -> None:
+    """Make a full upload an original and commit it, or discard it: raises 460 or 422 for what it is not.
+
+    Where somebody else does so at the same time, one of the two finishes it and both find it finished.
+    """
     store = store_of(settings)
     data = store.assembled(settings, upload.id)
     try:
@@ -146,8 +149,9 @@ def _finish(upload: Standing, actor: Actor, settings: Settings, now: datetime) -
             raise Refusal("file.hash_mismatch")
         media_type = images.media_type_of(data)
     except Refusal:
-        _discard(upload, settings)
-        raise
+        if _discard(upload, settings):
+            raise
+        return
     with transaction() as session:
         row = session.get(Upload, upload.id, with_for_update=True)
         if row is None:

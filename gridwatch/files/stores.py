@@ -4,7 +4,7 @@ Two modules, `disk` and `bucket`, with the same functions; each takes the settin
 
     offset(settings, upload_id) -> int                  how many bytes of an upload are safe
     append(settings, upload_id, offset, data) -> int    add bytes at just this offset; the new one. 409 file.offset_moved
-    assembled(settings, upload_id) -> bytes             the bytes of an upload
+    assembled(settings, upload_id) -> bytes             the bytes of an upload; none where it was forgotten
     keep(settings, upload_id, sha256, data)             make the bytes of an upload an original, under their hash
     forget(settings, upload_id)                         drop the bytes of an upload
     unfinished(settings) -> (upload_id, since) …        the uploads whose bytes are there, for the sweeper

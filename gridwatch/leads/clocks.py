@@ -36,9 +36,9 @@ def open_duties(
         unit_id = unit_ids.get(duty.unit, duty.unit) if duty.unit else None
         row = Obligation(
             id=new_id(), lead_id=lead.id, assignment_id=unit_id, kind=duty.kind.value, k=duty.k, round=lead.round,
-            anchor_on=duty.anchor_on, days=duty.days, due_on=duty.due_on, due_at=None, provisional=duty.provisional,
+            anchor_on=duty.anchor_on, days=duty.days, due_on=duty.due_on, due_at=duty.due_at, provisional=duty.provisional,
             calendar_version=at.calendar.version, policy_version=at.policy.version, created_at=at.now, cause=duty.cause,
-            supersedes=duty.supersedes,
+            owner=duty.owner, supersedes=duty.supersedes,
         )  # fmt: skip
         lead.obligations.append(row)
         rows.append(row)
@@ -107,6 +107,8 @@ def _verified_meanwhile(duty: Obligation) -> bool:
 
 def why(session: Session, duty: Obligation) -> list[dict[str, Any]]:
     """Day by day from the anchor to the due day, on the calendar that the date was computed with: counted or not, and why."""
+    if duty.days == 0:
+        return []  # a day or an instant that was named: nothing was counted
     calendar = calendar_at(session, duty.calendar_version)
     return [
         {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Date, Float, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import Boolean, Date, Float, ForeignKey, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gridwatch.db.base import Base, Id, Instant, Json
@@ -42,13 +42,20 @@ class Lead(Fed, Base):
     handler_id: Mapped[str | None] = mapped_column(Id)
     round: Mapped[int] = mapped_column(Integer, nullable=False, default=1)
     bounces: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
-    returns: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    returns: Mapped[int] = mapped_column(Integer, nullable=False, default=0)  # approved in this round
+    # Requests to return it, in this round (R18).
+    requests: Mapped[int] = mapped_column(Integer, nullable=False, default=0, server_default="0")
     handlings: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     flags: Mapped[list[str]] = mapped_column(Json, nullable=False)  # major, joint, uncertain, needs_review, ruled …
     proposed_department: Mapped[str | None] = mapped_column(String(32))
     outcome: Mapped[str | None] = mapped_column(String(24))
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
     evidence: Mapped[Any] = mapped_column(Json, nullable=False)
+    master_id: Mapped[str | None] = mapped_column(Id, index=True)  # while it is merged (T06)
+    merged_on: Mapped[date | None] = mapped_column(Date)
+    # What was reported of it, merged leads included.
+    reports: Mapped[int] = mapped_column(Integer, nullable=False, default=1, server_default="1")
+    related: Mapped[list[str]] = mapped_column(Json, nullable=False, default=list, server_default="[]")
     assignments: Mapped[list[Assignment]] = relationship(
         lazy="selectin", order_by="Assignment.pushed_at", back_populates="lead"
     )
@@ -76,6 +83,15 @@ class Assignment(Base):
     suspended_from: Mapped[date | None] = mapped_column(Date)
     outcome: Mapped[str | None] = mapped_column(String(24))
     copies: Mapped[list[str]] = mapped_column(Json, nullable=False, default=list)
+    # Its newest request to return: number within the round, day, whether the street passed it on (R18).
+    request_no: Mapped[int] = mapped_column(Integer, nullable=False, default=0, server_default="0")
+    requested_on: Mapped[date | None] = mapped_column(Date)
+    passed_on: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False, server_default=false())
+    ruled: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False, server_default=false())
+    # As lead_replay.hold_from reads them (T38).
+    holds: Mapped[list[Any]] = mapped_column(Json, nullable=False, default=list, server_default="[]")
+    # returned, withdrawn, waived, role_changed, escalated or merged.
+    end_cause: Mapped[str | None] = mapped_column(String(16))
     duty: Mapped[str] = mapped_column(Text, nullable=False, default="")
     legal_basis: Mapped[str] = mapped_column(Text, nullable=False, default="")
     lead: Mapped[Lead] = relationship(back_populates="assignments")
@@ -104,6 +120,7 @@ class Obligation(Base):
     policy_version: Mapped[int] = mapped_column(Integer, nullable=False)
     created_at: Mapped[datetime] = mapped_column(Instant, nullable=False)
     cause: Mapped[str] = mapped_column(String(24), nullable=False)
+    owner: Mapped[str | None] = mapped_column(String(12))  # where the kind may lie with several: RULING, REWORK (R8)
     supersedes: Mapped[str | None] = mapped_column(ForeignKey("obligation.id"))
     lead: Mapped[Lead] = relationship(back_populates="obligations")
     # The tick and a step may both see that a window is missing; one of them makes it.
@@ -115,6 +132,7 @@ class Obligation(Base):
         ),
     )  # fmt: skip
     end: Mapped[ObligationEnd | None] = relationship(lazy="joined", uselist=False, back_populates="obligation")
+    excuse: Mapped[Excuse | None] = relationship(lazy="joined", uselist=False)
 
 
 class ObligationEnd(Base):
@@ -127,6 +145,16 @@ class ObligationEnd(Base):
     on: Mapped[date] = mapped_column("on_day", Date, nullable=False)
     at: Mapped[datetime] = mapped_column(Instant, nullable=False)
     obligation: Mapped[Obligation] = relationship(back_populates="end")
+
+
+class Excuse(Base):
+    """An excuse (免责) beside an obligation that was not met in time: the fact stays, both rates are shown (T42, ruling R14)."""
+
+    __tablename__ = "excuse"
+    obligation_id: Mapped[str] = mapped_column(ForeignKey("obligation.id"), primary_key=True)
+    excused_by: Mapped[str] = mapped_column(Id, nullable=False)
+    reason: Mapped[str] = mapped_column(Text, nullable=False)
+    at: Mapped[datetime] = mapped_column(Instant, nullable=False)
 
 
 class Watch(Base):

@@ -13,6 +13,7 @@ from gridwatch.areas.models import Department
 from gridwatch.audit.models import Event
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_facts import Asked, Duty, Known, LeadFacts, Unit
+from gridwatch.domain.lead_replay import hold_from
 from gridwatch.domain.lead_words import LeadState, UnitState
 from gridwatch.domain.obligations import ObligationKind
 from gridwatch.domain.permits import Actor, Grant, Role, Scope
@@ -91,17 +92,31 @@ def facts_of(session: Session, lead: Lead) -> LeadFacts:
         handler_id=lead.handler_id, previous_state=lead.previous_state, level=lead.level, round=lead.round,
         bounces=lead.bounces, returns=lead.returns, handlings=lead.handlings, flags=frozenset(lead.flags),
         outcome=lead.outcome, evidence=frozenset(lead.evidence),
-        units=tuple(
-            Unit(one.id, one.department_code, one.role, UnitState(one.state), one.round, one.push_on, one.officer_id,
-                 one.intervened_on, one.suspended_from, one.outcome, tuple(one.copies))
-            for one in lead.assignments
-        ),
-        duties=tuple(
-            Duty(one.id, ObligationKind(one.kind), one.k, one.assignment_id, one.anchor_on, one.due_on, one.provisional,
-                 one.cause, one.end.how if one.end else None)
-            for one in lead.obligations
-        ),
+        requests=lead.requests, master_id=lead.master_id, merged_on=lead.merged_on, reports=lead.reports,
+        related=frozenset(lead.related), entity_id=lead.entity_id, address_text=lead.address_text, reported_at=lead.reported_at,
+        units=tuple(map(_unit_facts, lead.assignments)),
+        duties=tuple(map(_duty_facts, lead.obligations)),
         asks=tuple(Asked(one.id, one.step, one.assignment_id, one.asked_by, one.inputs) for one in asks),
+    )  # fmt: skip
+
+
+def _unit_facts(row: Assignment) -> Unit:
+    return Unit(
+        row.id, row.department_code, row.role, UnitState(row.state), row.round, row.push_on, row.officer_id, row.intervened_on,
+        row.suspended_from, row.outcome, tuple(row.copies),
+        previous_state=UnitState(row.previous_state) if row.previous_state else None, request_no=row.request_no,
+        requested_on=row.requested_on, passed_on=row.passed_on, ruled=row.ruled, holds=tuple(map(hold_from, row.holds)),
+        end_cause=row.end_cause,
+    )  # fmt: skip
+
+
+def _duty_facts(row: Obligation) -> Duty:
+    end = row.end
+    return Duty(
+        row.id, ObligationKind(row.kind), row.k, row.assignment_id, row.anchor_on, row.due_on, row.provisional, row.cause,
+        end.how if end else None, days=row.days, due_at=row.due_at, owner=row.owner, supersedes=row.supersedes,
+        ended_on=end.on if end else None, ended_at=end.at if end else None, end_cause=end.cause if end else None,
+        excused=row.excuse is not None,
     )  # fmt: skip
 
 
@@ -116,7 +131,8 @@ def known_for(session: Session, lead: Lead, inputs: Mapping[str, Any]) -> Known:
 
 
 def _named_departments(inputs: Mapping[str, Any]) -> list[str]:
-    names = [inputs.get("lead_department"), inputs.get("proposed_department")]
+    single = ("lead_department", "department", "proposed_department", "proper_department")
+    names = [inputs.get(name) for name in single]
     for key in ("assist_departments", "copies", "departments"):
         value = inputs.get(key)
         names += value if isinstance(value, list) else []

@@ -75,8 +75,8 @@ def _open_dates(session: Session, at: Moment, limit: int) -> list[Any]:
 
 def _new_due(row: Any, at: Moment) -> Due:
     old = Due(row.due_on, row.provisional)
-    if row.due_at is not None:
-        return old  # an instant never moves (R11)
+    if row.due_at is not None or row.days == 0:
+        return old  # an instant, or a day that was named, never moves (R11)
     new = at.calendar.add(row.anchor_on, row.days)
     return recomputed_due(ObligationKind(row.kind), old, new, at.today, at.calendar, at.policy.calendar_change)
 

@@ -18,14 +18,14 @@ from gridwatch.db.base import new_id
 from gridwatch.domain import lead_rules
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_clocks import lead_duty
-from gridwatch.domain.lead_facts import Change, LeadFacts, Moment
+from gridwatch.domain.lead_facts import Change, LeadFacts, Moment, NewAsk
 from gridwatch.domain.lead_words import CATEGORIES, ENDED, Act, LeadState
 from gridwatch.domain.obligations import DEFAULT_POLICY, ObligationKind
 from gridwatch.domain.permits import SYSTEM, Actor
 from gridwatch.domain.worktime import WorkCalendar, local_day
 from gridwatch.files.service import name_evidence
 from gridwatch.leads import clocks, orders, queries
-from gridwatch.leads.models import Ask, Assignment, Lead, Obligation
+from gridwatch.leads.models import Ask, Assignment, Excuse, Lead, Obligation
 from gridwatch.leads.numbering import next_number
 from gridwatch.leads.placing import place_of
 from gridwatch.tasks.models import Task, Visit
@@ -76,7 +76,7 @@ def report(session: Session, told: LeadReport, *, actor: Actor, calendar: WorkCa
         grid_code=place.grid_code, community_code=place.community_code, street_code=place.street_code,
         area_path=place.area_path, source=told.source, reporter_id=actor.id, performed_at=told.performed_at,
         reported_at=told.received_at, flags=sorted(set(told.flags)), evidence=sorted(set(told.evidence)),
-        round=1, bounces=0, returns=0, handlings=0, assignments=[], obligations=[],
+        round=1, bounces=0, returns=0, requests=0, handlings=0, reports=1, related=[], assignments=[], obligations=[],
     )  # fmt: skip
     session.add(lead)
     change = Change("T01", Act.SUBMIT.value, lead={"state": lead.state}, tell=("community_dispatcher",))
@@ -213,8 +213,11 @@ def _write(
     opened = clocks.open_duties(session, lead, change.opened, at, unit_ids)
     for ask_id, state in change.asks_end.items():
         session.get_one(Ask, ask_id).state = state
-    if change.asked:
-        session.add(_ask(lead, change, inputs, at))
+    session.add_all(_ask(lead, ask, at) for ask in change.new_asks)
+    session.add_all(
+        Excuse(obligation_id=duty_id, excused_by=at.actor.id, reason=reason, at=at.now)
+        for duty_id, reason in change.excused.items()
+    )
     for order in change.tasks:
         orders.order_task(session, lead, order, at)
     if before is not None and lead.state in {state.value for state in ENDED} | {
@@ -237,22 +240,23 @@ def _write_units(lead: Lead, change: Change, at: Moment) -> dict[str, str]:
     units = {unit.id: unit for unit in lead.assignments}
     for unit_id, values in change.units.items():
         for name, value in values.items():
-            setattr(units[unit_id], name, value)
+            setattr(units[unit_id], "department_code" if name == "department" else name, value)
     unit_ids = {}
     for new in change.new_units:
         row = Assignment(
             id=new_id(), lead_id=lead.id, round=new["round"], department_code=new["department"], role=new["role"],
             state="pushed", pushed_at=at.now, push_on=new["push_on"], legal_basis=new["legal_basis"], duty=new["duty"], copies=[],
+            ruled=new["ruled"], holds=[], request_no=0, passed_on=False,
         )  # fmt: skip
         lead.assignments.append(row)
         unit_ids[row.department_code] = row.id
     return unit_ids
 
 
-def _ask(lead: Lead, change: Change, inputs: Mapping[str, Any], at: Moment) -> Ask:
+def _ask(lead: Lead, ask: NewAsk, at: Moment) -> Ask:
     return Ask(
-        id=new_id(), lead_id=lead.id, assignment_id=change.unit_id, step=change.step, act=change.act, asked_by=at.actor.id,
-        asked_at=at.now, inputs=dict(inputs), state="open",
+        id=new_id(), lead_id=lead.id, assignment_id=ask.unit_id, step=ask.step, act=ask.act, asked_by=ask.by,
+        asked_at=at.now, inputs=dict(ask.inputs), state="open",
     )  # fmt: skip
 
 

@@ -165,7 +165,7 @@ def _widget(one: Field) -> str:
     return {
         "text": "line" if one.most <= SHORT else "text", "codes": "checks", "date": "day", "flag": "flag",
         "department": "list", "departments": "checks", "person": "list", "evidence": "evidence",
-    }[one.kind]  # fmt: skip
+    }.get(one.kind, "line")  # fmt: skip
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------

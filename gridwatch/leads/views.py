@@ -8,16 +8,17 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from gridwatch.domain import lead_rules
+from gridwatch.domain.lead_facts import Moment
 from gridwatch.domain.lead_flow import Step, field_json
 from gridwatch.domain.lead_words import CATEGORIES, OUTCOMES, STATE_NAMES, Act
-from gridwatch.domain.obligations import ObligationKind, late_by, lateness_text_en, lateness_text_zh
+from gridwatch.domain.obligations import DEFAULT_POLICY, ObligationKind, late_by, lateness_text_en, lateness_text_zh
 from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import WorkCalendar
 from gridwatch.files.queries import attachments
 from gridwatch.leads import clocks, queries
 from gridwatch.leads.models import Lead, Obligation
 from gridwatch.leads.wording import DUTIES
-from gridwatch.web.clock import rfc3339
+from gridwatch.web.clock import now, rfc3339
 
 # fmt: off
 VERDICT_NAMES: dict[str, tuple[str, str]] = {
@@ -44,6 +45,7 @@ def lead_view(session: Session, lead: Lead, actor: Actor, *, today: date, calend
     ids = {lead.reporter_id, lead.handler_id, *(unit.officer_id for unit in lead.assignments)} - {None}
     names = queries.people_names(session, {str(one) for one in ids})
     departments = queries.department_names(session)
+    at = Moment(actor, now(), today, calendar, DEFAULT_POLICY)
     shown = lead.reporter_id if queries.sees_reporter(actor, lead) else None
     return {
         **summary(lead), "description": lead.description, "lon": lead.lon, "lat": lead.lat, "source": lead.source,
@@ -64,7 +66,7 @@ def lead_view(session: Session, lead: Lead, actor: Actor, *, today: date, calend
         "allowed": [
             {"act": act.value, "step": step.id, "asks": act is step.ask, "assignment": unit.id if unit else None,
              "name": _act_name(step.zh, step.en, act is step.ask), "fields": _fields(step, act)}
-            for act, step, unit in lead_rules.allowed(queries.facts_of(session, lead), actor)
+            for act, step, unit in lead_rules.allowed(queries.facts_of(session, lead), at)
         ],
     }  # fmt: skip
 

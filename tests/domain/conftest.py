@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gridwatch.domain.worktime import CalendarDay, DayKind, WorkCalendar
+from tests.domain.lead_road import Road
 
 CALENDAR_DATA = Path(__file__).parents[1] / "data/nancheng/calendar"
 KINDS = {"workday": "work", "makeup_workday": "makeup"}
@@ -29,3 +30,9 @@ def calendar(published_rows) -> WorkCalendar:
         on = date.fromisoformat(row["date"])
         days[on] = CalendarDay(on, DayKind(KINDS.get(row["kind"], row["kind"])), row["holiday_name"])
     return WorkCalendar(days, version=1, official_years=frozenset(range(2018, 2027)))
+
+
+@pytest.fixture
+def road(calendar: WorkCalendar) -> Road:
+    """A lead reported by the worker of its grid on Wednesday 16 September 2026 at 10:00."""
+    return Road(calendar).report()
