@@ -18,6 +18,7 @@ SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
 
 # Needed although no line of ours imports it.
 USED_BY_NAME = {
+    "granian": "gridwatch serve runs it as a program",
     "psycopg": "SQLAlchemy loads it for postgresql+psycopg://",
     "tzdata": "zoneinfo reads it where the system has no time zones",
 }
