@@ -9,10 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import IO
 
 from bench.machine import cpu_of
 from gridwatch.config import Settings
@@ -92,23 +94,28 @@ def _settings(url: str, secret: str) -> Settings:
 @contextmanager
 def _running(command: list[str], settings: Settings, database: list[int]) -> Iterator[Server]:
     given = {f"GRIDWATCH_{name.upper()}": str(value) for name, value in asdict(settings).items() if value != ""}
-    process = subprocess.Popen(command, env={**os.environ, **given}, stdout=subprocess.DEVNULL)
-    try:
-        _wait(settings, process)
-        yield Server(settings.host, settings.port, [process.pid, *database])
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
+    with (
+        tempfile.TemporaryFile() as said
+    ):  # a busy server warns of every queue; it is read only where one does not start
+        process = subprocess.Popen(command, env={**os.environ, **given}, stdout=subprocess.DEVNULL, stderr=said)
+        try:
+            _wait(settings, process, said)
+            yield Server(settings.host, settings.port, [process.pid, *database])
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
 
 
-def _wait(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+def _wait(settings: Settings, process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
     until = time.monotonic() + READY_S
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex((settings.host, settings.port)) == 0:
                 return
         time.sleep(0.1)
-    raise RuntimeError(f"the server did not answer within {READY_S} s (exit status {process.poll()})")
+    said.seek(0)
+    words = said.read().decode(errors="replace")[-2_000:]
+    raise RuntimeError(f"the server did not answer within {READY_S} s (exit status {process.poll()}): {words}")
 
 
 def _free_port() -> int:
