@@ -21,7 +21,7 @@ ENV = if [ -f .local-lib/env ]; then . ./.local-lib/env; fi;
 UV_VERSION = 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format openapi bench lock clean system-demo system-test
+.PHONY: help demo serve test lint format openapi bench chaos lock clean system-demo system-test
 
 help: ## 本说明 · this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ openapi: system-demo $(RUNTIME) ## 重写 docs/openapi.json · write docs/openap
 
 bench: system-test $(DEV) ## 两种数据库上的速度 · speed on both databases
 	@$(ENV) exec $(BIN)/python -m bench $(ARGS)
+
+chaos: system-test $(DEV) ## 断网、杀进程的长测 · the long run: a bad network, kill -9
+	@$(ENV) exec $(BIN)/python -m tests.chaos $(ARGS)
 
 lock: ## 重算 requirements*.lock（UPGRADE=--upgrade 取新版本）· resolve the locks again (UPGRADE=--upgrade: newer releases)
 	@tool=$$(mktemp -d) && trap 'rm -rf "$$tool"' EXIT && set -e; \

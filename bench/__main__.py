@@ -23,6 +23,10 @@ BENCHES = {
     "load": "bench.load",
     "tick": "bench.tick",
     "pull": "bench.pull",
+    "push": "bench.push",
+    "upload": "bench.upload",
+    "wake": "bench.wake",
+    "rush": "bench.rush",
 }
 
 

@@ -47,7 +47,12 @@ class Place:
     @property
     def roots(self) -> list[int]:
         """The processes whose work, with that of their children, belongs to the bench."""
-        return [os.getpid(), *([self.server.process] if self.server else [])]
+        return [os.getpid(), *self.database_roots]
+
+    @property
+    def database_roots(self) -> list[int]:
+        """The first process of the database server; none where the database is part of the web process."""
+        return [self.server.process] if self.server else []
 
     @contextmanager
     def database(self) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-_TICKS = os.sysconf("SC_CLK_TCK")
+_TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 
 
 def describe() -> dict[str, Any]:
@@ -35,25 +35,14 @@ def quiet(most: float | None) -> float:
 
 def cpu_of(roots: Iterable[int]) -> float:
     """CPU seconds (user and system) of these processes and everything that they started, ended children included."""
-    children: dict[int, list[int]] = defaultdict(list)
-    used: dict[int, float] = {}
-    for directory in Path("/proc").glob("[0-9]*"):
-        try:
-            text = (directory / "stat").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while we looked; its parent has its time
-        fields = text[text.rindex(")") + 2 :].split()
-        pid = int(directory.name)
-        children[int(fields[1])].append(pid)
-        used[pid] = sum(map(int, fields[11:15])) / _TICKS
-    total, seen, waiting = 0.0, set(), list(roots)
-    while waiting:
-        pid = waiting.pop()
-        if pid not in seen:
-            seen.add(pid)
-            total += used.get(pid, 0.0)
-            waiting += children[pid]
-    return total
+    stats = _stats()
+    return sum(sum(map(int, stats[pid][11:15])) for pid in _family(roots, stats)) / _TICKS
+
+
+def memory_of(root: int) -> float:
+    """Resident memory in MB of the largest process among this one and those that it started."""
+    stats = _stats()
+    return max(int(stats[pid][21]) for pid in _family([root], stats)) * _PAGE / 1e6
 
 
 def cpu_busy() -> float:
@@ -80,6 +69,33 @@ class Others:
     def _read(self) -> tuple[float, float, float]:
         clock = float(Path("/proc/uptime").read_text().split()[0])
         return cpu_busy(), cpu_of(self._roots), clock
+
+
+def _stats() -> dict[int, list[str]]:
+    """What /proc/<pid>/stat says of every process, from its state (field 3) on."""
+    stats = {}
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (directory / "stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked; its parent has its time
+        stats[int(directory.name)] = text[text.rindex(")") + 2 :].split()
+    return stats
+
+
+def _family(roots: Iterable[int], stats: dict[int, list[str]]) -> set[int]:
+    """Those of the processes that are there still, and everything that they started."""
+    children: dict[int, list[int]] = defaultdict(list)
+    for pid, stat in stats.items():
+        children[int(stat[1])].append(pid)
+    found: set[int] = set()
+    waiting = list(roots)
+    while waiting:
+        pid = waiting.pop()
+        if pid in stats and pid not in found:
+            found.add(pid)
+            waiting += children[pid]
+    return found
 
 
 def _fields(path: str) -> Iterable[tuple[str, str]]:

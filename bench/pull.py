@@ -1,163 +1,161 @@
-"""The no-change pull (sync-protocol, section 3): what phones ask most, beside a thin Flask route with one select."""
+"""Pulls (sync-protocol, section 3): what phones ask most, each way of asking beside a thin Flask route for the same bytes."""
 
 from __future__ import annotations
 
-import io
-import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import dataclass
 
-import orjson
-from flask import Flask
-
-from bench import scopes, serving, thin
+from bench import asking, scopes, serving, thin
 from bench.city import City
 from bench.databases import Place, app_over, settle, writing
+from bench.inside import NOTHING_NEW, in_process
 from bench.machine import Others
 from bench.scopes import Phone
-from bench.serving import Calls
+from bench.serving import Server
 from bench.table import Aim, Row
 from bench.timing import Measured, alternate, measured
-from gridwatch.app import create_app
-from gridwatch.config import Settings
 from gridwatch.db.base import db
 
-SECRET = "bench-" * 8
-PATH, MARK = "/api/v1/sync/pull", '"scopes":[]'
-CLIENTS = 32
 CITIES = {  # large and small
     ("postgis", "full"): (City(50, 40), City(5, 4)), ("postgis", "small"): (City(5, 4), City(2, 2)),
     ("spatialite", "full"): (City(20, 10), City(5, 4)), ("spatialite", "small"): (City(5, 4), City(2, 2)),
 }  # fmt: skip
-BARE_IS = (
-    "a Flask route that parses the same request and makes one select by primary key (own connection for each thread, autocommit), "
-    "behind the same web server with the same processes and threads; no sign-in, no rights"
-)
+PACKED = "ncoding: zstd"  # what the head of a packed answer holds, whichever way the server writes it
+WHOLE = 2_000  # a limit that no scope of the bench reaches
+_THE_SAME = "behind the same web server with the same processes and threads; no sign-in, no rights"
 SMALL_IS = "the same call where the feed is smaller"
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One way to ask, and its yardstick.
+
+    `behind`: how many changes of its grid the phone has not seen; None where it holds nothing yet. `accept`: the codings that it
+    understands. `changes`: how many come. `path`: the thin route. `cpu_ms`: the aim for server CPU.
+    """
+
+    what: str
+    clients: int
+    behind: int | None
+    accept: str
+    mark: str
+    changes: int
+    path: str
+    bare_is: str
+    cpu_ms: float
+
+    def body(self, phone: Phone) -> bytes:
+        """What the phone says."""
+        if self.behind is None:
+            return asking.pull(phone, {}, limit=WHOLE)
+        return asking.pull(phone, phone.behind(self.behind) if self.behind else phone.scopes)
+
+    def requests(self, phones: list[Phone]) -> list[bytes]:
+        """The request of each phone."""
+        return [asking.over_http(phone, asking.PULL, self.body(phone), self.accept) for phone in phones]
+
+    def bare_requests(self, phones: list[Phone], size: int) -> list[bytes]:
+        """The same for the yardstick, which is told what a phone that holds nothing cannot say. `size`: bytes of our answer."""
+        path = f"{self.path}/{size}" if self.path == thin.READY else self.path
+        bodies = (asking.pull(one, {one.grid: None}) if self.behind is None else self.body(one) for one in phones)
+        return [asking.over_http(one, path, body, self.accept) for one, body in zip(phones, bodies, strict=True)]
+
+
+NOTHING = Case(
+    "no change", 32, 0, asking.PACKED, NOTHING_NEW, 0, thin.COUNTER,
+    "a Flask route that parses the same request and makes one select by primary key (own connection for each thread, autocommit), "
+    + _THE_SAME, 0.6,
+)  # fmt: skip
+CASES = (
+    NOTHING,
+    Case("10 of 500 changed", 32, 10, asking.PACKED, PACKED, 10, thin.CHANGES,
+         "a Flask route that parses the same request, makes one select of the changed documents and joins them as bytes, not packed, "
+         + _THE_SAME, 0.9),
+    Case("cold, 500, plain", 16, None, "", '"mode":"snapshot"', scopes.TASKS_A_GRID + 1, thin.DOCUMENTS,
+         "a Flask route that makes one select of the 500 documents of the grid and joins them as bytes, " + _THE_SAME, 5.0),
+    Case("cold, 500, kept snapshot packed", 16, None, "zstd", PACKED, scopes.TASKS_A_GRID + 1, thin.READY,
+         "a Flask route that returns a ready body of the same size, no database, " + _THE_SAME, 0.9),
+)  # fmt: skip
+
+
 def run(place: Place) -> Iterator[Row]:
-    """Calls a second, server CPU a call, and milliseconds a call within one process, over a large and a small feed."""
+    """Calls a second, server CPU a call and p99 of each case; the quiet one also over a small feed, and within one process."""
+    runs, spell = (1, 0.5) if place.small else (5, 4.0)
     cities = CITIES[place.kind, place.size]
-    database = [place.server.process] if place.server else []
-    runs, spell = (1, 1.0) if place.small else (5, 4.0)
+    large, small = (f"{city.grids * scopes.TASKS_A_GRID:,} tasks in {city.grids:,} grids" for city in cities)
     with ExitStack() as stack:
         urls = [stack.enter_context(place.database()) for _ in cities]
-        phones = [_build(url, city) for url, city in zip(urls, cities, strict=True)]
-        inside = _in_process(urls, phones, runs, calls=100 if place.small else 2_000)
+        phones = [build(url, city) for url, city in zip(urls, cities, strict=True)]
         with Others(place.roots) as others:
-            servers = [stack.enter_context(serving.gridwatch(url, SECRET, database)) for url in urls]
-            servers.append(stack.enter_context(serving.thin(urls[0], SECRET, database)))
-            requests = [
-                *(list(map(_request, some)) for some in phones),
-                [_request(one, thin.PATH) for one in phones[0]],
-            ]
-            marks = [MARK, MARK, thin.MARK]
-            works: list[Callable[[], Calls]] = [
-                lambda server=server, asked=asked, mark=mark: serving.call(
-                    server, asked, clients=CLIENTS, seconds=spell, mark=mark
-                )
-                for server, asked, mark in zip(servers, requests, marks, strict=True)
-            ]
-            figures = alternate(works, runs)
-    large, small = (f"{city.grids * scopes.TASKS_A_GRID:,} tasks in {city.grids:,} grids" for city in cities)
-    both = f"{large} beside {small}"
+            here, here_small, here_bare = in_process(urls, phones, runs, calls=100 if place.small else 2_000)
 
-    def row(what: str, size: str, ours: Measured, bare: Measured, unit: str, bare_is: str, aim: Aim | None) -> Row:
-        return Row(
-            "pull", what, place.kind, size, ours.median, unit, bare.median, bare_is, aim, ours.spread, others.share
-        )
+        def inside(size: str, bare: Measured, bare_is: str) -> Row:
+            return Row("pull", "no change, in process", place.kind, size, here.median, "ms", bare.median, bare_is, None,
+                       here.spread, others.share)  # fmt: skip
 
-    rates, cpus, waits = (
-        [measured(getattr(one, name) for one in some) for some in figures] for name in ("rate", "cpu_ms", "p99_ms")
-    )
-    on_postgis = place.kind == "postgis"
-    share, cpu, same = (
-        (Aim(0.6, least=True, of_ratio=True), Aim(0.6), Aim(0.9, least=True, of_ratio=True))
-        if on_postgis
-        else (None, None, None)
-    )
-    what = f"no change, {CLIENTS} clients"
-    yield row(what, large, rates[0], rates[2], "calls/s", BARE_IS, share)
-    yield row(f"{what}: server CPU", large, cpus[0], cpus[2], "ms", BARE_IS, cpu)
-    yield row(f"{what}: p99", large, waits[0], waits[2], "ms", BARE_IS, None)
-    yield row(what, both, rates[0], rates[1], "calls/s", SMALL_IS, same)
-    yield row("no change, in process", large, inside[0], inside[2], "ms", BARE_IS, None)
-    yield row("no change, in process", both, inside[0], inside[1], "ms", SMALL_IS, None)
+        yield inside(large, here_bare, NOTHING.bare_is)
+        yield inside(f"{large} beside {small}", here_small, SMALL_IS)
+        ours, ours_small = (stack.enter_context(serving.gridwatch(place, url)) for url in urls)
+        bare = stack.enter_context(serving.thin(place, urls[0]))
+        for case in CASES:
+            yield from _beside_thin(place, case, large, ours, bare, phones[0], runs=runs, seconds=spell)
+        yield _beside_small(place, f"{large} beside {small}", (ours, ours_small), phones, runs=runs, seconds=spell)
 
 
-def _build(url: str, city: City) -> list[Phone]:
+def build(url: str, city: City, *, phones: int = 1) -> list[Phone]:
+    """Fill a fresh database; the phones of the city."""
     with app_over(url):
         with writing(db.engine) as connection:
-            phones = scopes.build(connection, city, SECRET)
+            found = scopes.build(connection, city, phones=phones)
         settle(db.engine)
-    return phones
+    return found
 
 
-# -- what a phone says ------------------------------------------------------------------------------------------------
+def size_of(server: Server, request: bytes, changes: int) -> int:
+    """Bytes of the answer to a pull. Raises AssertionError where it does not bring just so many changes."""
+    body, answer = serving.ask(server, request)
+    came = sum(len(one["changes"]) for one in answer["scopes"])
+    if came != changes or answer["more"]:
+        raise AssertionError(f"{came} changes came instead of {changes}: {body[:500]!r}")
+    return len(body)
 
 
-def _body(phone: Phone) -> bytes:
-    heartbeat = {
-        "device_id": phone.device_id, "app_build": 17, "unsent": 0, "unsent_bytes": 0, "oldest_unsent_at": None,
-        "highest_device_no": 612, "storage_persisted": True, "storage_used": 52_400_000,
-    }  # fmt: skip
-    return orjson.dumps({"schema": 1, "limit": 500, "scopes": phone.scopes, "heartbeat": heartbeat})
+def _beside_thin(
+    place: Place, case: Case, size: str, ours: Server, bare: Server, phones: list[Phone], *, runs: int, seconds: float
+) -> Iterator[Row]:
+    asked = case.requests(phones)
+    bytes_ = size_of(ours, asked[0], case.changes)
+    bare_asked = case.bare_requests(phones, bytes_)
+    bare_bytes = len(serving.ask(bare, bare_asked[0])[0])
+    mine_is = {"mark": case.mark, "least": bytes_ // 2, "clients": case.clients}
+    other_is = {"mark": thin.MARK, "least": bare_bytes // 2, "clients": case.clients}
+    serving.call(ours, asked, **mine_is)  # each phone once: snapshots are kept from here on
+    with Others(place.roots) as others:
+        figures = alternate(
+            [
+                lambda: serving.call(ours, asked, seconds=seconds, **mine_is),
+                lambda: serving.call(bare, bare_asked, seconds=seconds, **other_is),
+            ],
+            runs,
+        )
+    what = f"{case.what}, {case.clients} clients"
+    aims = (Aim(0.6, least=True, of_ratio=True), Aim(case.cpu_ms), None) if place.kind == "postgis" else (None,) * 3
+    kinds = (("", "rate", "calls/s"), (": server CPU", "cpu_ms", "ms"), (": p99", "p99_ms", "ms"))
+    for (which, name, unit), aim in zip(kinds, aims, strict=True):
+        mine, other = (measured(getattr(one, name) for one in some) for some in figures)
+        yield Row("pull", what + which, place.kind, size, mine.median, unit, other.median, case.bare_is, aim, mine.spread,
+                  others.share)  # fmt: skip
 
 
-def _request(phone: Phone, path: str = PATH) -> bytes:
-    body = _body(phone)
-    return (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {phone.bearer}\r\nContent-Type: application/json\r\n"
-        f"Accept: application/json\r\nAccept-Encoding: zstd, gzip\r\nContent-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
-
-
-# -- within one process -----------------------------------------------------------------------------------------------
-
-
-def _in_process(urls: list[str], phones: list[list[Phone]], runs: int, *, calls: int) -> list[Measured]:
-    """Milliseconds of one WSGI call after the other: the large feed, the small one, the yardstick."""
-    apps = [create_app(Settings(env="test", database_url=url, secret_key=SECRET)) for url in urls]
-    os.environ["GRIDWATCH_DATABASE_URL"] = urls[0]
-    apps.append(thin.create_app())
-    asked = [*phones, phones[0]]
-    paths, marks = [PATH, PATH, thin.PATH], [MARK, MARK, thin.MARK]
-
-    def spell(app: Flask, some: list[Phone], path: str, mark: bytes) -> float:
-        environs = [_environ(some[n % len(some)], path) for n in range(calls)]
-        started = time.perf_counter()
-        for environ in environs:
-            answer = b"".join(app(environ, _start_response))
-            if mark not in answer:
-                raise RuntimeError(f"a wrong answer: {answer[:500]!r}")
-        return 1_000 * (time.perf_counter() - started) / calls
-
-    works = [
-        lambda app=app, some=some, path=path, mark=mark: spell(app, some, path, mark.encode())
-        for app, some, path, mark in zip(apps, asked, paths, marks, strict=True)
-    ]
-    figures = list(map(measured, alternate(works, runs)))
-    for app in apps[:2]:
-        with app.app_context():
-            db.engine.dispose()
-    return figures
-
-
-def _environ(phone: Phone, path: str) -> dict[str, Any]:
-    body = _body(phone)
-    return {
-        "REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)),
-        "HTTP_AUTHORIZATION": f"Bearer {phone.bearer}", "HTTP_ACCEPT_ENCODING": "zstd, gzip", "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO(), "wsgi.multithread": True,
-        "wsgi.multiprocess": True, "wsgi.run_once": False,
-    }  # fmt: skip
-
-
-def _start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
-    if not status.startswith("200"):
-        raise RuntimeError(f"a wrong answer: {status}")
-    return lambda data: None
+def _beside_small(
+    place: Place, size: str, servers: tuple[Server, Server], phones: list[list[Phone]], *, runs: int, seconds: float
+) -> Row:
+    pace = {"clients": NOTHING.clients, "seconds": seconds, "mark": NOTHING.mark}
+    asked = list(map(NOTHING.requests, phones))
+    with Others(place.roots) as others:
+        works = [lambda n=n: serving.call(servers[n], asked[n], **pace).rate for n in range(2)]
+        mine, other = map(measured, alternate(works, runs))
+    aim = Aim(0.9, least=True, of_ratio=True) if place.kind == "postgis" else None
+    return Row("pull", f"no change, {NOTHING.clients} clients", place.kind, size, mine.median, "calls/s", other.median,
+               SMALL_IS, aim, mine.spread, others.share)  # fmt: skip

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import orjson
 from flask import Flask
@@ -15,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from gridwatch.audit import service as audit
 from gridwatch.config import Settings
-from gridwatch.db import feed
+from gridwatch.db import feed, quick
 from gridwatch.db.base import db
 from gridwatch.db.engine import dialect_for_url
 from gridwatch.db.session import end_of_work
@@ -26,6 +28,7 @@ from gridwatch.leads.queries import sees_as_lead
 from gridwatch.people.actors import actor_of_token
 from gridwatch.people.csrf import check_csrf
 from gridwatch.sync.documents import show_again
+from gridwatch.sync.waiting import sees_as_item
 from gridwatch.tasks.queries import sees_as_visit
 from gridwatch.web import assets, health, identity, language, pages, problems
 from gridwatch.web.api import API_CONFIG, Api
@@ -47,6 +50,14 @@ class OrjsonProvider(DefaultJSONProvider):
         return orjson.loads(s)
 
 
+class Web(Flask):
+    """Flask without its search for coroutines before every call: Gridwatch has none."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as it is."""
+        return func
+
+
 def _modules(name: str) -> list[ModuleType]:
     found = []
     for feature in FEATURES:
@@ -65,7 +76,7 @@ def import_models() -> None:
 def create_app(settings: Settings | None = None) -> Flask:
     """Build the application. Raises SettingRefused for settings that are unsafe in production."""
     settings = settings or Settings.from_environment()
-    app = Flask("gridwatch", static_folder=None)
+    app = Web("gridwatch", static_folder=None)
     app.json = OrjsonProvider(app)
     app.config["GRIDWATCH"] = settings
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
@@ -76,6 +87,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     with app.app_context():
         dialect.prepare(db.engine, settings.spatialite_library)
+        quick.install(app, db.engine, settings.spatialite_library)
 
     import_models()
     end_of_work(app, audit.write_events, _publish)
@@ -83,7 +95,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for module in _modules("documents"):
         renderers |= module.RENDERERS
     feed.register(app, renderers)
-    files.register(app, seen=(sees_as_visit, sees_as_lead), arrived=show_again)
+    files.register(app, seen=(sees_as_visit, sees_as_lead, sees_as_item), arrived=show_again)
 
     problems.install(app)
     identity.install(app)

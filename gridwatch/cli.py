@@ -20,7 +20,7 @@ COMMANDS = {
     "load": "gridwatch.exchange.commands:load",
     "password": "gridwatch.people.commands:password",
     "doctor": "gridwatch.jobs.doctor:doctor",
-    "verify": "gridwatch.audit.commands:verify",
+    "verify": "gridwatch.leads.commands:verify",
     "backup": "gridwatch.sync.commands:backup",
     "restore": "gridwatch.sync.commands:restore",
     "openapi": "gridwatch.jobs.commands:openapi",

@@ -18,13 +18,15 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -82,6 +84,32 @@ class PostgresServer:
             for statement in statements:
                 connection.execute(statement)
 
+    def kill(self) -> None:
+        """SIGKILL its first process and every other, as when the machine loses power; returns when all are gone."""
+        os.kill(self.process, signal.SIGSTOP)  # it starts nothing more
+        processes = [self.process, *children_of(self.process)]
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        while any(map(_is_running, processes)):
+            time.sleep(0.01)
+
+    def started_again(self, *, durable: bool = False) -> PostgresServer:
+        """The same server after it was killed, recovered: same directory, same port. Raises RuntimeError if it does not start."""
+        where = (
+            postgres_binaries(),
+            self.directory,
+            urlsplit(self.url).port,
+            DURABLE if durable else FLEETING,
+            _owner(),
+        )
+        for _ in range(5):
+            process = _launch(*where)
+            if process is not None:
+                return replace(self, process=process)
+            time.sleep(0.5)
+        raise RuntimeError(f"PostgreSQL did not start again:\n{(self.directory / 'log').read_text()[-2_000:]}")
+
 
 def start_postgres(*, durable: bool = False, until_exit_of: int | None = None) -> PostgresServer:
     """Start an empty server with a PostGIS template. A watcher ends it and removes its files when a process is gone.
@@ -106,7 +134,7 @@ def start_postgres(*, durable: bool = False, until_exit_of: int | None = None) -
             break
     else:
         raise RuntimeError(f"PostgreSQL did not start:\n{(directory / 'log').read_text()}")
-    _watch(until_exit_of or os.getpid(), process, directory)
+    _watch(until_exit_of or os.getpid(), directory)
     url = f"postgresql+psycopg://gridwatch:{password}@127.0.0.1:{port}/{MAINTENANCE}"
     server = PostgresServer(url, process, directory)
     server.run(f"CREATE DATABASE {TEMPLATE}")
@@ -116,13 +144,12 @@ def start_postgres(*, durable: bool = False, until_exit_of: int | None = None) -
 
 @contextmanager
 def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
-    """A server of one's own, for tests that kill it or need it durable: yields it, and ends it on leaving."""
+    """A server of one's own, for tests that kill it or need it durable: yields it, and has it ended on leaving."""
     server = start_postgres(durable=durable)
     try:
         yield server
     finally:
-        with suppress(ProcessLookupError):  # the test may have killed it
-            os.kill(server.process, signal.SIGQUIT)
+        _wanted(server.directory).unlink()
 
 
 @contextmanager
@@ -249,24 +276,52 @@ def _launch(
     return int((directory / "data/postmaster.pid").read_text().split("\n", 1)[0]) if started.returncode == 0 else None
 
 
+# The server may have been killed and started again meanwhile, so it is whoever wrote the id file last.
 WATCHER = """
-while kill -0 "$1" 2>/dev/null && kill -0 "$2" 2>/dev/null; do sleep 1; done
-kill -QUIT "$2" 2>/dev/null
-while kill -0 "$2" 2>/dev/null; do sleep 0.1; done
-rm -rf "$3"
+while kill -0 "$1" 2>/dev/null && [ -e "$2/wanted" ]; do sleep 0.5; done
+process=$(head -n 1 "$2/data/postmaster.pid" 2>/dev/null)
+if [ -n "$process" ]; then
+    kill -QUIT "$process" 2>/dev/null
+    while kill -0 "$process" 2>/dev/null; do sleep 0.1; done
+fi
+rm -rf "$2"
 """
 
 
-def _watch(run: int, process: int, directory: Path) -> None:
-    """End the server and remove its files once the test run is gone: a killed run must leave nothing behind."""
+def _wanted(directory: Path) -> Path:
+    """A file that stands as long as the server in this directory is wanted."""
+    return directory / "wanted"
+
+
+def _watch(run: int, directory: Path) -> None:
+    """End the server and remove its files once it is not wanted, or the test run is gone: a killed run leaves nothing behind."""
+    _wanted(directory).touch()
     subprocess.Popen(
-        ["/bin/sh", "-c", WATCHER, "watch", str(run), str(process), str(directory)],
+        ["/bin/sh", "-c", WATCHER, "watch", str(run), str(directory)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",
         start_new_session=True,
     )
+
+
+def children_of(process: int) -> list[int]:
+    """The ids of the processes that a process started and that are still there."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # gone while we looked
+            parent = status.read_text().rpartition(")")[2].split()[1]
+            found += [int(status.parent.name)] if int(parent) == process else []
+    return found
+
+
+def _is_running(process: int) -> bool:
+    """Whether a process does anything still: one that was killed and that nobody has taken note of does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _test_run() -> int:

@@ -3,7 +3,7 @@
     python tests/phone.py --server http://127.0.0.1:8600 --user 网格员 --password … --store phone.json story
 
 It keeps every rule that the sync protocol sets for phones and needs nothing but the standard library, so it can be copied
-(with phone_line.py, its commands, and phone_files.py, its photos) as the start of another client. As a class it plays in
+(with phone_line.py, its commands, phone_http.py and phone_files.py, its photos) as the start of another client. As a class it plays in
 tests: `Phone(store, send, now)`, where `send(method, path, headers, body)` returns (status, headers, body) or raises OSError.
 """
 
@@ -116,7 +116,7 @@ class Store:
             return
         beside = self.path.with_suffix(".new")
         with beside.open("w", encoding="utf-8") as file:
-            json.dump(self.data, file, ensure_ascii=False)
+            file.write(json.dumps(self.data, ensure_ascii=False))
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self.path)
@@ -286,7 +286,7 @@ class Phone:
             return False
         done = {"item": item, "result": result, "at": self.now().isoformat()}
         kept = "rejected" if rejected else "acknowledged"
-        outbox = [one for one in self.store["outbox"] if one["id"] != item["id"]]
+        outbox = [one for one in self.store["outbox"] if one["device_no"] != item["device_no"]]
         self.store.save(outbox=outbox, **{kept: [*self.store[kept], done]})
         return True
 
@@ -321,13 +321,16 @@ class Phone:
         return {"schema": SCHEMA, "limit": limit, "scopes": named, "heartbeat": heartbeat}
 
     def _begin_epoch(self, epoch: str) -> None:
-        """A restored server may have lost what it acknowledged: offer again what is still kept."""
-        if self.store["epoch"] is not None:
-            again = [done["item"] for done in self.store["acknowledged"]]
-            waiting = {item["id"] for item in self.store["outbox"]}
-            outbox = [item for item in again if item["id"] not in waiting] + self.store["outbox"]
-            self.store.save(outbox=sorted(outbox, key=lambda item: item["device_no"]), acknowledged=[])
-        self.store.save(epoch=epoch, staged={})
+        """A restored server may have lost what it acknowledged: offer again what is still kept.
+
+        At the first pull too, since nobody knows under which epoch an item was acknowledged before it; and what was rejected, so
+        that the server knows of its number again.
+        """
+        again = [done["item"] for done in self.store["acknowledged"] + self.store["rejected"]]
+        waiting = {item["id"] for item in self.store["outbox"]}
+        outbox = [item for item in again if item["id"] not in waiting] + self.store["outbox"]
+        outbox.sort(key=lambda item: item["device_no"])
+        self.store.save(outbox=outbox, acknowledged=[], rejected=[], epoch=epoch, staged={})
 
     def _take(self, part: dict[str, Any]) -> None:
         """Take one page of one scope: documents and token together, or not at all."""

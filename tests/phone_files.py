@@ -41,12 +41,12 @@ class Photos:
         return {"sha256": sha256, "size": len(data), "mime": "image/jpeg", "role": role, "required": required}
 
     def upload(self) -> None:
-        """Send what acknowledged items need and the server's area has not got. Raises Paused; what was sent stays sent."""
-        for number, sha256 in list(self._wanted()):
+        """Send what acknowledged items need and the server's area has not got, each photo once for all items that name it.
+        Raises Paused; what was sent stays sent."""
+        while (wanted := next(self._wanted(), None)) is not None:
+            number, sha256 = wanted
             self._send(sha256, self.store["acknowledged"][number]["item"]["id"])
-            done = self.store["acknowledged"]
-            done[number] = {**done[number], "sent": [*done[number].get("sent", []), sha256]}
-            self.store.save(acknowledged=done)
+            self.store.save(acknowledged=[_with_sent(done, sha256) for done in self.store["acknowledged"]])
         self._forget()
 
     def _forget(self) -> None:
@@ -108,3 +108,9 @@ class Photos:
         url = urlsplit(answered["location"]).path
         self.store.save(uploads={**self.store["uploads"], sha256: url})
         return url, int(answered.get("upload-offset", 0))
+
+
+def _with_sent(done: dict[str, Any], sha256: str) -> dict[str, Any]:
+    """An acknowledged item, with the note that this photo is there if the item names it."""
+    names_it = any(file["sha256"] == sha256 for file in done["item"].get("files") or ())
+    return {**done, "sent": [*done.get("sent", []), sha256]} if names_it else done

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from phone import Paused, Phone, Send, Store, first_answers
+from phone import Paused, Phone, Store, first_answers
 from phone_files import Photos
-
-
-def over_http(server: str) -> Send:
-    """Send to a server by plain HTTP."""
-
-    def send(method: str, path: str, headers: dict[str, str], body: bytes | None) -> tuple[int, dict[str, str], bytes]:
-        request = urllib.request.Request(server.rstrip("/") + path, data=body, headers=headers, method=method)
-        try:
-            answer = urllib.request.urlopen(request, timeout=30)
-        except urllib.error.HTTPError as problem:
-            answer = problem
-        with answer:
-            return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
-
-    return send
+from phone_http import over_http
 
 
 def _lead(phone: Phone, options: argparse.Namespace) -> dict[str, Any]:

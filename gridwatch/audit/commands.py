@@ -32,7 +32,7 @@ from gridwatch.db.engine import engine_for
 )
 def verify(print_heads: bool, against: TextIO | None) -> None:
     """核对事件日志 · Walk the chains of the event log; exit 1 where one does not hold, with chain and number."""
-    with _session() as session:
+    with reading() as session:
         if print_heads:
             click.echo(orjson.dumps([asdict(head) for head in heads(session)], option=orjson.OPT_INDENT_2))
             return
@@ -49,7 +49,8 @@ def verify(print_heads: bool, against: TextIO | None) -> None:
 
 
 @contextmanager
-def _session() -> Iterator[Session]:
+def reading() -> Iterator[Session]:
+    """A session of the configured database, for commands that only look."""
     settings = Settings.from_environment()
     engine = engine_for(settings.database_url, spatialite_library=settings.spatialite_library)
     try:

@@ -98,6 +98,7 @@ CATALOGUE: dict[str, Entry] = {
     "registry.event_reused":   Entry(409, "事件编号 {event_id} 已用于另一内容", "Event id {event_id} was used for other content", "同一事件请原样重发；新的事件请用新编号。", "Resend the same event unchanged, or give a new event a new id."),
     "task.not_found":          Entry(404, "没有这项任务", "There is no such task", "请检查编号。", "Check the id."),
     "task.already_routed":     Entry(409, "这项任务已分到网格 {grid}", "This task is already routed to grid {grid}", "如需改派，请先打开任务查看。", "Open the task to reassign it."),
+    "task.visit_built_on":    Entry(409, "这次走访已有后续（{built}），不能自动撤回", "Something was built on this visit ({built}); it is not taken back by itself", "请由社区或街道核对后处理。", "The community or the street decides."),
     "task.wrong_state":        Entry(409, "任务目前是「{state}」，不能这样做", "The task is “{state}”; this cannot be done now", "请刷新任务后再试。", "Refresh the task and try again."),
     # --- leads -------------------------------------------------------------------------------------------------
     "lead.not_found":          Entry(404, "没有这条线索", "There is no such lead", "请检查编号。", "Check the id."),
@@ -108,6 +109,7 @@ CATALOGUE: dict[str, Entry] = {
     "lead.both_dispatched":    Entry(409, "已在部门办理的线索不能并案", "A lead that is with a department cannot be merged", "请改用「关联线索」。", "Link the two as related instead."),
     "lead.guard_failed":       Entry(409, "条件不满足：{reason}", "A condition is not met: {reason}", "请先满足 facts.guard 指出的条件。", "Meet the condition that facts.guard names first."),
     "lead.input_missing":      Entry(422, "缺少必填内容", "Something required is missing", "请补全 facts.missing 所列内容。", "Fill in what facts.missing lists."),
+    "lead.no_package":         Entry(404, "这条线索没有导出过这样的材料包", "No such package was exported of this lead", "请先导出材料包（POST 同一地址）。", "Export the package first (POST to the same address)."),
     "lead.input_invalid":      Entry(422, "填写的内容不合要求：{reason}", "What was entered is not right: {reason}", "请按 facts.fields 修改。", "Correct what facts.fields names."),
     # --- notices -----------------------------------------------------------------------------------------------
     "notice.not_found":        Entry(404, "没有这条提醒", "There is no such notice", "请检查编号；提醒只有收件人本人能看。", "Check the id; a notice is seen by its recipient only."),
@@ -117,6 +119,13 @@ CATALOGUE: dict[str, Entry] = {
     "sync.schema_too_old":     Entry(409, "应用版本过旧，暂不能下载新数据", "This build is too old to pull", "请升级应用；已填写的内容仍可发送。", "Update the app; what was filled in can still be sent."),
     "sync.scope_not_found":    Entry(404, "没有这个范围", "There is no such scope", "请检查 scope；它可能从未由您负责。", "Check the scope; it may never have been yours."),
     "sync.too_many_scopes":    Entry(422, "一次最多 64 个范围", "At most 64 scopes in one request", "请减少 scopes 后重试。", "Name fewer scopes."),
+    "sync.review_not_found":  Entry(404, "没有这条待核对的记录", "There is no such item to review", "请检查回执号；它也可能不在您的管辖范围内。", "Check the number on the receipt; the item may also lie outside your reach."),
+    "sync.review_own":        Entry(403, "这是您自己发送的记录，应由别人核对", "You sent this item yourself; somebody else decides it", "请由社区或街道的另一位同事处理。", "Leave it to a colleague in the community or the street."),
+    "sync.review_changed":    Entry(409, "您看过之后这条记录有变化（现为第 {version} 版）", "The item changed after you saw it (version {version} now)", "请重新打开，看过现状再决定。", "Open it again and decide on what it says now."),
+    "sync.review_decided":    Entry(409, "这条记录不等这样的决定", "The item does not wait for this decision", "请重新打开，看它现在的结果。", "Open it again to see what became of it."),
+    "sync.review_first_counts": Entry(409, "同一编号的第一份内容已生效（回执 {no}），不能再换成这一份", "The first content under this id took effect (receipt {no}); this one cannot take its place", "请选「另立一条」，两份都保留；多余的再撤回。", "Keep both apart, then take back the one that is too much."),
+    "sync.review_invalid":    Entry(422, "内容还不能生效", "It cannot be applied like this yet", "请按 facts.fields 逐项更正后再试，或不采用。", "Correct what facts.fields names and try again, or refuse the item."),
+    "sync.review_against_rule": Entry(409, "按现在的情况不能生效：{reason}", "It cannot be applied as things stand: {reason}", "请看现在的任务或线索；办不了的，写明原因后不采用。", "Look at the task or lead as it is now; if it cannot be done, refuse the item and say why."),
     # --- files -------------------------------------------------------------------------------------------------
     "file.not_found":          Entry(404, "没有这份文件", "There is no such file", "请检查哈希值；也可能不在您的管辖范围内，或尚未上传。", "Check the hash; the file may also lie outside your reach, or not be uploaded yet."),
     "file.no_preview":         Entry(404, "这份文件没有预览图", "There is no preview of this file", "请下载原件查看。", "Download the original."),

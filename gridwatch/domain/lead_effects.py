@@ -316,9 +316,19 @@ def _hold_values(hold: Hold) -> dict[str, str]:
 
 
 def _inherit(case: Case, change: Change) -> None:
-    """The successor takes the assignment over as it stands, with the same push (edge case (f))."""
-    if case.unit is not None:
-        change.of(case.unit)["department"] = case.known.departments[case.inputs["department"]]
+    """The successor takes the assignment over as it stands, with the same push (edge case (f)).
+
+    A department has a lead once: of two assignments that would be its own, the assisting one ends (as in ruling R28).
+    """
+    unit, successor = case.unit, case.known.departments[case.inputs["department"]]
+    if unit is None:
+        return
+    double = next((one for one in case.facts.live_units if one.department == successor and one.id != unit.id), None)
+    ends = next((one for one in (unit, double) if one is not None and one.role == "assist"), None) if double else None
+    if ends is not None:
+        _finish(ends, UnitState.CANCELLED, "role_changed", change)
+    if ends is not unit:
+        change.of(unit)["department"] = successor
 
 
 # --- joint operations, excuses ----------------------------------------------------------------------------------------

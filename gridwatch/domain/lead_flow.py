@@ -82,5 +82,5 @@ def field_json(one: Field) -> dict[str, Any]:
     """One input as plain JSON."""
     return {
         "name": one.name, "kind": one.kind, "label": {"zh": one.zh, "en": one.en}, "required": one.required, "most": one.most,
-        "choices": {code: {"zh": zh, "en": en} for code, (zh, en) in one.choices.items()},
+        "confirmer": one.confirmer, "choices": {code: {"zh": zh, "en": en} for code, (zh, en) in one.choices.items()},
     }  # fmt: skip

@@ -266,6 +266,11 @@ def _results_may_close(c: Case) -> bool:
     return all(outcome_may_close(outcome) and outcome_fits(outcome, c.facts.category) for outcome in done)
 
 
+def _results_name_departments(c: Case) -> bool:
+    """A result `done` may name departments that get a copy, as T25 does."""
+    return all(code in c.known.departments for one in c.inputs.get("results", ()) for code in one.get("copies", ()))
+
+
 def _review_in_time(c: Case) -> bool:
     latest = due_for(ObligationKind.REVIEW, c.at.today, c.at.policy, c.at.calendar).on
     return c.at.today < date.fromisoformat(c.inputs["review_on"]) <= latest
@@ -352,6 +357,7 @@ GUARDS: dict[str, Guard] = {
     "present_departments_have_it": Guard(_present, "到场部门没有在办，或正申请退回、已报办结 / not at work on it", ("present",)),
     "a_result_for_each_at_work": Guard(_results_complete, "每个办理中的部门写一条结果 / one result for each department that is working on it", ("results",)),
     "results_may_close": Guard(_results_may_close, "结果中有不能用的办理结果 / an outcome does not belong to this step", ("results",)),
+    "results_name_departments": Guard(_results_name_departments, "结果中抄告的部门不存在 / a result sends a copy to a department that there is not", ("results",)),
     "with_the_leading_group": Guard(lambda c: c.facts.level == Level.GROUP, "不在领导小组 / not with the leading group"),
     "with_city_or_peer": Guard(lambda c: c.facts.level in (Level.CITY, Level.PEER), "不在市级或外区 / not with the city or a peer"),
     "package_was_exported": Guard(lambda c: c.inputs["package"] in c.known.packages, "没有导出过这个材料包 / no such package was exported of this lead", ("package",)),

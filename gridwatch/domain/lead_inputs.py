@@ -14,7 +14,7 @@ from gridwatch.domain.lead_words import JOINT_RESULTS
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # A result of a joint operation carries the inputs of the step that it stands for (rulings R22, R38).
-_STEP_OF_RESULT = {"progress": "T21", "done": "T25"}
+STEP_OF_RESULT = {"progress": "T21", "done": "T25"}
 
 Problems = list[dict[str, str]]
 
@@ -119,9 +119,9 @@ def _results(one: Field, value: Any) -> str | None:
 def _result(part: Any) -> str | None:
     if not isinstance(part, dict) or not isinstance(part.get("department"), str):
         return "an object with a department is needed"
-    if part.get("result") not in _STEP_OF_RESULT:
+    if part.get("result") not in STEP_OF_RESULT:
         return f"result: one of {', '.join(JOINT_RESULTS)}"
-    fields = [one for one in STEP_OF[_STEP_OF_RESULT[part["result"]]].fields if one.kind != "unit"]
+    fields = [one for one in STEP_OF[STEP_OF_RESULT[part["result"]]].fields if one.kind != "unit"]
     missing, problems = _faults(fields, {name: part[name] for name in part if name not in ("department", "result")})
     problems += [{"path": name, "problem": "required"} for name in missing]
     return "; ".join(f"{part['department']}.{one['path']}: {one['problem']}" for one in problems) or None

@@ -156,7 +156,7 @@ def from_json(told: Mapping[str, Any]) -> Change:
 
 
 _DAYS = frozenset({"merged_on", "push_on", "intervened_on", "suspended_from", "requested_on"})
-_INSTANTS = frozenset({"closed_at", "reported_at"})
+_INSTANTS = frozenset({"closed_at", "reported_at", "performed_at"})
 _SETS = frozenset({"flags", "evidence", "related"})
 
 

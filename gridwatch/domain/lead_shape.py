@@ -24,7 +24,8 @@ class Field:
     """One input of a step. `kind`: text, code, codes, date, flag, department, departments, person, evidence, unit, lead,
     duty or results (a list of what came of a joint operation, one object per department).
 
-    `most` is the longest text (characters) or list; `choices` are the codes, with names.
+    `most` is the longest text (characters) or list; `choices` are the codes, with names. `confirmer`: whoever confirms a step
+    of two persons may add it, where who asked left it open.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Field:
     choices: dict[str, tuple[str, str]] = field(default_factory=dict)
     most: int = 2_000
     least: int = 0
+    confirmer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,4 +251,6 @@ ASSIST_DEPARTMENTS = Field(
 )
 LEGAL_BASIS = Field("legal_basis", "text", "法律依据", "legal basis", least=2, most=500)
 SUMMARY = Field("summary", "text", "案情摘要", "summary", least=2, most=4_000)
-RULING_NO = Field("ruling_no", "text", "裁定文号", "number of the ruling", required=False, most=60, least=1)
+RULING_NO = Field(
+    "ruling_no", "text", "裁定文号", "number of the ruling", required=False, most=60, least=1, confirmer=True
+)

@@ -91,7 +91,8 @@ STEPS: tuple[Step, ...] = (
     Step("T30", Act.CLOSE_JOINT, "结束联合执法", "close the joint operation", _BELOW, None, by=of(SO),
          fields=(Field("text", "text", "行动结果", "what came of it", least=2, most=4_000),
                  Field("results", "results", "各部门结果", "result of each department", required=False, most=9)),
-         guards=("joint_is_running", "a_result_for_each_at_work", "results_may_close"), clocks=(MeetResults(),),
+         guards=("joint_is_running", "a_result_for_each_at_work", "results_may_close", "results_name_departments"),
+         clocks=(MeetResults(),),
          effects=("ask_as_done", "end_joint", "keep_result_evidence"),
          tell=("department_receiver", "department_leader", "street_dispatcher")),
     # --- leading group, city, peer ----------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from gridwatch.domain.lead_shape import (
     SYS,
     UNIT,
     Drop,
+    DropUnits,
     ExtendIntervention,
     Field,
     Finish,
@@ -128,7 +129,8 @@ STEPS: tuple[Step, ...] = (
     # --- by the system, when a department is abolished or merged (edge case (f)) --------------------------------------
     Step("Tf", Act.INHERIT, "由继任部门承接", "taken over by the successor", frozenset(LeadState), None, by=SYS,
          unit=Move(LIVE_UNIT, None),
-         fields=(UNIT, Field("department", "department", "继任部门", "successor")), guards=("successor_is_known",), effects=("inherit",),
+         fields=(UNIT, Field("department", "department", "继任部门", "successor")), guards=("successor_is_known",),
+         clocks=(DropUnits(),), effects=("inherit",),
          tell=("department_receiver",)),
 )
 # fmt: on

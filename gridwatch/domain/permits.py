@@ -120,11 +120,14 @@ PERMITS: dict[str, dict[Role, Scope]] = {
     "lead.read":       {_W: Scope.GRID, _M: Scope.OWN, _IC: Scope.OWN, **_DESKS, **_UNITS, _AU: Scope.AREA},
     "lead.report":     {_W: Scope.GRID, _M: Scope.GRID, _IC: Scope.AREA},
     "lead.step":       {_W: Scope.GRID, _M: Scope.OWN, _IC: Scope.OWN, **_DESKS, **_UNITS},  # which step: lead_flow
+    "lead.package":    dict.fromkeys((_SD, _SO, _LG), Scope.AREA),    # what is handed to the city and to other districts
+    "lead.export":     dict.fromkeys((_SD, _SO), Scope.AREA),         # making such a package
     "file.upload":     dict.fromkeys((_W, _M, _IC, _CD, _CH, _SD, _SO, _DR, _DO, _DL), Scope.OWN),  # evidence of one's own work
     "file.read":       {**_FIELD, _IC: Scope.OWN, **_DESKS, **_UNITS, _AU: Scope.AREA},  # with a lead or task that names it
     "notice.read":     _EVERYBODY,                                    # one's own notices
     "sync.phone":      {**_FIELD, _CH: Scope.AREA, _CD: Scope.AREA},  # pull and push
     "sync.health":     {_SD: Scope.AREA, _CD: Scope.AREA, _AD: Scope.AREA},
+    "sync.review":     {_SD: Scope.AREA, _CD: Scope.AREA},              # what phones sent and a person must decide
     "calendar.import": {_AD: Scope.ANYWHERE, _SO: Scope.ANYWHERE},
     "audit.read":      {_AU: Scope.AREA},
 }

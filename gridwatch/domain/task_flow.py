@@ -52,6 +52,7 @@ STEPS: dict[str, Step] = {
         Step("give_up", ON_PHONES, "not_done"),
         Step("supersede", OPEN, "superseded"),
         Step("cancel", OPEN, "cancelled"),
+        Step("reopen", frozenset({"done", "not_done"}), "issued"),  # the visit that ended it was taken back
     )
 }
 

@@ -22,6 +22,8 @@ from gridwatch.domain.errors import Refusal
 log = logging.getLogger("gridwatch")
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+# The bytes and the length; when they were written is nobody's business. macOS has only the whole.
+_sync_content = getattr(os, "fdatasync", os.fsync)
 _OWN_FILE, _OWN_FOLDER = 0o600, 0o700
 
 
@@ -136,7 +138,7 @@ def _write(file: int, data: bytes, offset: int) -> None:
     while left:
         written = os.pwrite(file, left, offset)
         left, offset = left[written:], offset + written
-    os.fsync(file)
+    _sync_content(file)
 
 
 def _make_folder(folder: Path) -> None:

@@ -6,7 +6,7 @@ bytes; a person holds what he uploaded himself, wherever he works today. Another
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from gridwatch.areas.models import Area, Department
+from gridwatch.db import quick
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor
 from gridwatch.files.models import Evidence, Upload
@@ -102,8 +103,14 @@ def held_upload(session: Session, sha256: str, size: int, user_id: str, area_pat
     return session.scalars(select(Upload).where(*same).limit(1)).first()
 
 
-def attachments(session: Session, subject_ids: Collection[str]) -> dict[str, Attachments]:
-    """How complete each of these items, visits or leads is."""
+def attachments(
+    session: Session, subject_ids: Collection[str], only: Mapping[str, Collection[str]] | None = None
+) -> dict[str, Attachments]:
+    """How complete each of these items, visits or leads is.
+
+    A lead has the id of the item that reported it, and gathers evidence that the item never named: `only` says for such an
+    item which hashes are its own.
+    """
     found: dict[str, list[tuple[str, bool]]] = {subject_id: [] for subject_id in subject_ids}
     if found:
         rows = session.execute(
@@ -112,7 +119,8 @@ def attachments(session: Session, subject_ids: Collection[str]) -> dict[str, Att
             .order_by(Evidence.subject_id, Evidence.sha256)
         )
         for subject_id, sha256, is_here in rows:
-            found[subject_id].append((sha256, is_here))
+            if only is None or subject_id not in only or sha256 in only[subject_id]:
+                found[subject_id].append((sha256, is_here))
     return {subject_id: _attachments(files) for subject_id, files in found.items()}
 
 
@@ -126,12 +134,12 @@ _UPLOAD = select(*(getattr(Upload, name) for name in Standing._fields)).where(
 )
 
 
-def upload_of(session: Session, upload_id: str, actor: Actor, now: datetime) -> Standing:
+def upload_of(upload_id: str, actor: Actor, now: datetime) -> Standing:
     """An upload of the actor that has not expired. Raises 404 `file.upload_not_found`, also for another person's."""
-    row = session.execute(_UPLOAD, {"id": upload_id, "user_id": actor.id}).one_or_none()
-    if row is None or (row.finished_at is None and row.expires_at is not None and row.expires_at <= now):
+    found = [Standing(*row) for row in quick.rows(_UPLOAD, {"id": upload_id, "user_id": actor.id})]
+    if not found or (found[0].finished_at is None and found[0].expires_at is not None and found[0].expires_at <= now):
         raise Refusal("file.upload_not_found")
-    return Standing(*row)
+    return found[0]
 
 
 def open_bytes(session: Session, user_id: str) -> int:

@@ -150,10 +150,8 @@ def read_file(sha256: str) -> Response:
 
 
 def _mine(upload_id: str) -> Standing:
-    """The upload of the caller; the connection to the database goes back before any bytes are waited for."""
-    upload = queries.upload_of(db.session(), upload_id, current_actor(), now())
-    db.session.rollback()
-    return upload
+    """The upload of the caller; no connection to the database is held while bytes are waited for."""
+    return queries.upload_of(upload_id, current_actor(), now())
 
 
 def _expiry(upload: Standing, stands: int) -> dict[str, str]:

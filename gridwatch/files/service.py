@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from gridwatch.audit import service as audit
 from gridwatch.config import Settings
-from gridwatch.db.base import Instant, db, new_id
+from gridwatch.db.base import Instant, new_id
 from gridwatch.db.engine import dialect_of
 from gridwatch.db.session import transaction
 from gridwatch.domain.errors import Refusal
@@ -57,8 +57,7 @@ def create(wanted: Announced, data: bytes, *, actor: Actor, settings: Settings, 
     with transaction() as session:
         upload = _created(session, wanted, actor, settings, now)
         upload_id = upload.id
-    standing = queries.upload_of(db.session(), upload_id, actor, now)
-    db.session.rollback()
+    standing = queries.upload_of(upload_id, actor, now)
     if data or not wanted.size:
         try:
             return standing, receive(standing, 0, data, settings=settings, now=now)

@@ -21,8 +21,9 @@ class Job:
     function: str
 
 
-# In this order: dates first, then what is said about them, then what leaves.
+# In this order: who owes it and by when, then what is said about that, then what leaves.
 JOBS: tuple[Job, ...] = (
+    Job("departments", EACH_TICK, "gridwatch.jobs.work:inherit_assignments"),
     Job("dates", EACH_TICK, "gridwatch.jobs.work:recompute_dates"),
     Job("reminders", EACH_TICK, "gridwatch.jobs.work:write_reminders"),
     Job("delivery", EACH_TICK, "gridwatch.jobs.work:deliver_notices"),

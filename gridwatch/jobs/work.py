@@ -17,7 +17,7 @@ from gridwatch.domain.worktime import local_day
 from gridwatch.files import sweeping
 from gridwatch.leads import recompute as recomputing
 from gridwatch.leads import reminders
-from gridwatch.leads.service import moment
+from gridwatch.leads import service as leads
 from gridwatch.notices import service as notices
 from gridwatch.people import sign_in
 from gridwatch.sync import housekeeping
@@ -29,12 +29,17 @@ NOTICES_A_BATCH = 1_000
 Did = dict[str, int]
 
 
+def inherit_assignments(now: datetime) -> Did:
+    """Hand what abolished departments had to their successors, with the same push (domain.md §4b, edge case (f))."""
+    return _until_done(lambda session: leads.inherit(session, leads.moment(SYSTEM, now, current_calendar(session))))
+
+
 def recompute_dates(now: datetime) -> Did:
     """Hold open dates of leads and of first checks against a calendar that was imported since (rulings R3, R11)."""
     did = Counter(
         _until_done(
             lambda session: recomputing.recompute(
-                session, moment(SYSTEM, now, current_calendar(session)), limit=DUTIES_A_BATCH
+                session, leads.moment(SYSTEM, now, current_calendar(session)), limit=DUTIES_A_BATCH
             )
         )
     )

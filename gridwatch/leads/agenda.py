@@ -17,6 +17,7 @@ from gridwatch.domain.worktime import Due, WorkCalendar, local_day
 
 OPENS = "OPENS"
 ONE_DAY = timedelta(days=1)
+FIRST_HOUR = "H0"
 
 
 class Entry(NamedTuple):
@@ -24,6 +25,9 @@ class Entry(NamedTuple):
 
     on: date
     stage: str
+
+
+NEVER = Entry(date.max, "NEVER")  # an excused duty: it is open, and nobody is reminded of it
 
 
 class Found(NamedTuple):
@@ -42,11 +46,15 @@ def first_entry(
     calendar: WorkCalendar,
     *,
     moved: bool = False,
+    due_at: datetime | None = None,
 ) -> Entry | None:
     """Where a duty that comes into being on `today` enters the agenda.
 
-    `dues` are the due days of its grid by window; `moved` says that it supersedes a duty with another due day.
+    `dues` are the due days of its grid by window; `moved` says that it supersedes a duty with another due day; `due_at` is
+    the instant of the fast lane, whose first rung is there when it passes (ruling R9).
     """
+    if due_at is not None:
+        return Entry(local_day(due_at), FIRST_HOUR)
     if moved:
         return Entry(today, MOVED)
     if kind in WINDOWED and k - 1 in dues and dues[k - 1].on >= today:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from gridwatch.domain.lead_flow import Field, Step
-from gridwatch.domain.lead_words import CATEGORIES, STATE_NAMES
+from gridwatch.domain.lead_words import CATEGORIES, JOINT_RESULTS, STATE_NAMES
 from gridwatch.domain.obligations import ObligationKind
 from gridwatch.domain.permits import SYSTEM
 from gridwatch.leads import queries
@@ -33,6 +33,8 @@ FLAGS: dict[str, tuple[str, str]] = {
 # Events that are no step of the table.
 OTHERS: dict[str, tuple[str, str]] = {
     "dates_recomputed": ("按新的放假安排重算日期", "dates counted anew by the new holiday notice"),
+    "windows_made": ("到期生成下一期", "the next window begins to run"),
+    "package_exported": ("导出材料包", "package exported"),
     "visit_without_effect": ("走访已收，留作凭证，没有改变线索", "visit kept as evidence; it changed nothing here"),
 }
 # fmt: on
@@ -108,6 +110,8 @@ class Teller:
             "department": lambda part: self.departments.get(part, part),
             "person": lambda part: self.people.get(part, part),
             "date": day_words,
+            "duty": self._named_duty,
+            "results": lambda part: f"{self.departments.get(part['department'], '')}{t('：', ': ')}{pick(JOINT_RESULTS[part['result']])}",
         }  # fmt: skip
         words |= {"codes": words["code"], "departments": words["department"]}
         return [words[one.kind](part) if one.kind in words else str(part) for part in parts]
@@ -135,22 +139,21 @@ class Teller:
             due = _due(one["due_on"], one["provisional"])
             moved_from = self.duties.get(one.get("supersedes") or "")
             name = self._duty(one["kind"], one["k"], one["unit"])
-            if moved_from is not None:
+            if one["cause"] == "unmerged":
+                yield t(f"{name}：继续计时，{due} 到期", f"{name}: runs again, due {due}")
+            elif moved_from is not None and moved_from.due_on.isoformat() == one["due_on"]:
+                yield t(f"{name}：{due} 不变，不再暂定", f"{name}: {due} stands, no longer provisional")
+            elif moved_from is not None:
                 yield t(
                     f"{name}：改为 {due} 到期，原为 {day_words(moved_from.due_on)}",
                     f"{name}: now due {due}, was {day_words(moved_from.due_on)}",
                 )
             else:
                 yield t(f"{name}：起算，{due} 到期", f"{name}: starts, due {due}")
-        for one in event.get("dates", ()):
-            name, due = self._duty(one["kind"], one["k"], one["unit"]), _due(one["is"], one["provisional"])
-            if one["was"] == one["is"]:
-                yield t(f"{name}：{due} 不变，不再暂定", f"{name}: {due} stands, no longer provisional")
-            else:
-                yield t(
-                    f"{name}：改为 {due} 到期，原为 {day_words(one['was'])}",
-                    f"{name}: now due {due}, was {day_words(one['was'])}",
-                )
+
+    def _named_duty(self, duty_id: str) -> str:
+        duty = self.duties.get(duty_id)
+        return duty_id if duty is None else self._duty(duty.kind, duty.k, duty.assignment_id)
 
     def _duty(self, kind: str, k: int, unit: str | None) -> str:
         name = t(*duty_words(ObligationKind(kind).value, k))

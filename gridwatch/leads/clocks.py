@@ -5,97 +5,104 @@ The agenda (`Watch`) is kept beside them: an open duty and the day of its next r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from gridwatch.calendars.queries import calendar_at
 from gridwatch.db.base import new_id
-from gridwatch.domain.lead_clocks import missing_windows
-from gridwatch.domain.lead_facts import EndDuty, Moment, OpenDuty
-from gridwatch.domain.lead_words import UnitState
-from gridwatch.domain.obligations import ObligationKind
+from gridwatch.domain import lead_replay
+from gridwatch.domain.lead_clocks import missing_duties
+from gridwatch.domain.lead_facts import Change, EndDuty, LeadFacts, Moment, OpenDuty
+from gridwatch.domain.obligations import WINDOWED, ObligationKind
 from gridwatch.domain.worktime import Due
-from gridwatch.leads.agenda import first_entry
-from gridwatch.leads.models import Assignment, Lead, Obligation, ObligationEnd, Watch
-
-RUNNING = frozenset(
-    state.value for state in (UnitState.PUSHED, UnitState.ACCEPTED, UnitState.WORKING, UnitState.RETURN_PENDING)
-)
+from gridwatch.leads.agenda import NEVER, first_entry
+from gridwatch.leads.models import Lead, Obligation, ObligationEnd, Watch
 
 
-def open_duties(
-    session: Session, lead: Lead, duties: Iterable[OpenDuty], at: Moment, unit_ids: dict[str, str]
-) -> list[Obligation]:
-    """Insert duties and put them on the agenda. `unit_ids` turns the department code of a new assignment into its id."""
-    rows = []
-    for duty in duties:
-        unit_id = unit_ids.get(duty.unit, duty.unit) if duty.unit else None
-        row = Obligation(
-            id=new_id(), lead_id=lead.id, assignment_id=unit_id, kind=duty.kind.value, k=duty.k, round=lead.round,
+def open_duties(session: Session, lead: Lead, duties: Iterable[OpenDuty], at: Moment) -> None:
+    """Insert numbered duties and put them on the agenda."""
+    rows = [
+        Obligation(
+            id=duty.id, lead_id=lead.id, assignment_id=duty.unit, kind=duty.kind.value, k=duty.k, round=lead.round,
             anchor_on=duty.anchor_on, days=duty.days, due_on=duty.due_on, due_at=duty.due_at, provisional=duty.provisional,
             calendar_version=at.calendar.version, policy_version=at.policy.version, created_at=at.now, cause=duty.cause,
             owner=duty.owner, supersedes=duty.supersedes,
-        )  # fmt: skip
-        lead.obligations.append(row)
-        rows.append(row)
+        )
+        for duty in duties
+    ]  # fmt: skip
+    if not rows:
+        return
+    lead.obligations += rows
     session.flush()
+    due_before = {old.id: old.due_on for old in lead.obligations}
     for row in rows:
-        dues = _window_dues(lead, row.assignment_id)
-        moved = any(old.id == row.supersedes and old.due_on != row.due_on for old in lead.obligations)
-        entry = first_entry(ObligationKind(row.kind), row.k, row.due_on, at.today, dues, at.calendar, moved=moved)
+        moved = row.supersedes is not None and due_before[row.supersedes] != row.due_on
+        entry = first_entry(
+            ObligationKind(row.kind), row.k, row.due_on, at.today, _grid_dues(lead, row), at.calendar, moved=moved,
+            due_at=row.due_at,
+        )  # fmt: skip
         if entry is not None:
             session.add(
                 Watch(obligation_id=row.id, next_on=entry.on, stage=entry.stage, calendar_version=at.calendar.version)
             )
-    return rows
+
+
+def _grid_dues(lead: Lead, row: Obligation) -> dict[int, Due]:
+    """The due days of the grid that a window belongs to, by k; {} for a duty that is no window."""
+    if ObligationKind(row.kind) not in WINDOWED:
+        return {}
+    return {
+        duty.k: Due(duty.due_on, duty.provisional)
+        for duty in lead.obligations
+        if (duty.kind, duty.assignment_id, duty.anchor_on) == (row.kind, row.assignment_id, row.anchor_on)
+        and (duty.end is None or duty.end.how != "superseded")
+    }
 
 
 def end_duties(session: Session, lead: Lead, ends: Iterable[EndDuty], at: Moment) -> None:
     """Write how duties ended, and take them off the agenda."""
     ends = list(ends)
     by_id = {duty.id: duty for duty in lead.obligations} if ends else {}
-    ended = []
     for end in ends:
         by_id[end.duty_id].end = ObligationEnd(
             obligation_id=end.duty_id, how=end.how, cause=end.cause, on=end.on, at=at.now
         )
-        ended.append(end.duty_id)
-    if ended:
-        session.execute(delete(Watch).where(Watch.obligation_id.in_(ended)))
+    if ends:
+        session.execute(delete(Watch).where(Watch.obligation_id.in_([end.duty_id for end in ends])))
 
 
-def roll_windows(session: Session, lead: Lead, unit: Assignment, at: Moment) -> list[Obligation]:
-    """Make the feedback windows of a running assignment that must exist today: the current and the next one (§4c)."""
-    if unit.state not in RUNNING or unit.round != lead.round:
-        return []
-    dues = _window_dues(lead, unit.id)
-    return open_duties(session, lead, missing_windows(unit.id, unit.push_on, dues, at, "window"), at, {})
+def end_ladders(session: Session, duties: Collection[str]) -> None:
+    """No reminder any more of duties that were excused (ruling R8). They stay on the agenda: a new calendar may move them."""
+    session.execute(update(Watch).where(Watch.obligation_id.in_(duties)).values(next_on=NEVER.on, stage=NEVER.stage))
 
 
-def _window_dues(lead: Lead, unit_id: str | None) -> dict[int, Due]:
-    return {
-        duty.k: Due(duty.due_on, duty.provisional)
-        for duty in lead.obligations
-        if duty.kind == ObligationKind.FEEDBACK.value
-        and duty.assignment_id == unit_id
-        and (duty.end is None or duty.end.how != "superseded")
-    }
+def rolled(facts: LeadFacts, at: Moment) -> Change | None:
+    """The numbered change that makes the windows which must exist by now and do not yet, if any (§4c); not written."""
+    missing = missing_duties(facts, at)
+    return lead_replay.numbered(replace(lead_replay.rolled(missing), at=at.now), new_id) if missing else None
 
 
-def verdict_of(duty: Obligation, today: date) -> str:
-    """What an obligation is today, computed, never stored (invariant I5): open, due_today, overdue, met, met_late, missed …"""
+def verdict_of(duty: Obligation, today: date, now: datetime) -> str:
+    """What an obligation is now, computed, never stored (invariant I5): open, due_today, overdue, met, met_late, missed …
+
+    By its day, or by its instant where it has one (ruling R9). A row that another one supersedes counts nowhere.
+    """
+    if any(later.supersedes == duty.id for later in duty.lead.obligations):
+        return "superseded"
     if duty.end is None:
-        if today > duty.due_on:
-            if duty.kind != ObligationKind.FEEDBACK.value:
+        if now > duty.due_at if duty.due_at is not None else today > duty.due_on:
+            if ObligationKind(duty.kind) not in WINDOWED:
                 return "overdue"
             return "suspended" if _verified_meanwhile(duty) else "missed"
         return "due_today" if today == duty.due_on else "open"
     if duty.end.how == "met":
-        return "met" if duty.end.on <= duty.due_on else "met_late"
+        late = duty.end.at > duty.due_at if duty.due_at is not None else duty.end.on > duty.due_on
+        return "met_late" if late else "met"
     return duty.end.how
 
 

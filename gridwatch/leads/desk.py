@@ -17,7 +17,7 @@ from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_words import ENDED, LeadState
 from gridwatch.domain.obligations import ObligationKind as Kind
 from gridwatch.domain.permits import Actor, Role
-from gridwatch.domain.reminders import COMMUNITY_HANDLER, RECEIVERS, Owner
+from gridwatch.domain.reminders import COMMUNITY_HANDLER, RECEIVERS, Owner, usual_owner
 from gridwatch.leads.models import Assignment, Lead, Obligation, ObligationEnd
 from gridwatch.notices.models import Notice
 from gridwatch.people.reach import in_area
@@ -181,26 +181,9 @@ def _only_mine(actor: Actor, role: Role) -> Iterator[ColumnElement[bool]]:
 
 
 def _owed_by(owner: Owner) -> ColumnElement[bool]:
-    """The duties of an owner. RULING and REWORK lie with one or another (receivers.owner_of says which, row by row)."""
-    kinds = {kind for kind, one in RECEIVERS if one is owner}
-    shared = {
-        (Kind.REWORK, Owner.DEPARTMENT): Obligation.assignment_id.is_not(None),
-        (Kind.REWORK, Owner.COMMUNITY): and_(
-            Obligation.assignment_id.is_(None), Lead.state != LeadState.ESCALATED.value
-        ),
-        (Kind.REWORK, Owner.SUPERVISION): and_(
-            Obligation.assignment_id.is_(None), Lead.state == LeadState.ESCALATED.value
-        ),
-        (Kind.RULING, Owner.STREET): Lead.returns == 0,
-        (Kind.RULING, Owner.SUPERVISION): Lead.returns > 0,
-    }
-    plain = sorted(kind.value for kind in kinds if (kind, owner) not in shared)
-    parts = [
-        and_(Obligation.kind == kind.value, condition)
-        for (kind, one), condition in shared.items()
-        if one is owner and kind in kinds
-    ]
-    return or_(Obligation.kind.in_(plain), *parts)
+    """The duties of an owner: those that name it, and those of its kinds that name nobody (ruling R8)."""
+    usual = sorted({kind.value for kind, _ in RECEIVERS if usual_owner(kind) is owner})
+    return or_(Obligation.owner == owner.value, and_(Obligation.owner.is_(None), Obligation.kind.in_(usual)))
 
 
 def _day(text: str) -> date:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 from flask import Response, request
@@ -45,18 +45,19 @@ class Refused:
 
 def lead_page(lead_id: str, refused: Refused | None = None) -> Response:
     """The page as the signed-in person sees it. Raises 404 `lead.not_found` out of reach."""
-    session, actor, today = db.session(), current_actor(), local_day(now())
+    session, actor, at = db.session(), current_actor(), now()
+    today = local_day(at)
     calendar = current_calendar(session)
     lead = queries.lead_within(session, lead_id, actor)
-    view = views.lead_view(session, lead, actor, today=today, calendar=calendar)
+    view = views.lead_view(session, lead, actor, at=at, calendar=calendar)
     events = routes.visible_timeline(lead)
     teller = Teller(session, lead, events)
     told = teller.told(refused.seen if refused else None)
     may_step = scopes_for(actor, "lead.step")
-    forms = step_forms.forms(session, lead, view["allowed"], today) if may_step else []
+    forms = step_forms.forms(session, lead, view, actor, today) if may_step else []
     for form in forms:
         form.told = _asked(told, form)
-    duties = duties_of(session, lead, lead.obligations, today, calendar)
+    duties = duties_of(session, lead, lead.obligations, at, calendar)
     running = [one for one in duties if one["running"]]
     answer = page(
         "leads/lead.html", status=refused.refusal.entry.status if refused else 200, lead=lead, view=view, today=today,
@@ -72,9 +73,10 @@ def lead_page(lead_id: str, refused: Refused | None = None) -> Response:
 
 
 def duties_of(
-    session: Session, lead: Lead, duties: Iterable[Obligation], today: date, calendar: WorkCalendar
+    session: Session, lead: Lead, duties: Iterable[Obligation], at: datetime, calendar: WorkCalendar
 ) -> list[dict[str, Any]]:
     """Clocks as the page shows them: those that run first, the earliest day first, the reader's own department's first."""
+    today = local_day(at)
     own = {grant.department for grant in current_actor().grants if grant.department}
     departments = queries.department_names(session)
     units = {unit.id: unit for unit in lead.assignments}
@@ -83,12 +85,14 @@ def duties_of(
         unit = units.get(duty.assignment_id or "")
         suspended = _is_suspended(duty, unit)
         running = duty.end is None and not suspended
+        view = views.duty_view(duty, at, calendar)
         light = (
-            lights.running(duty.kind, duty.k, duty.due_on, today, calendar)
+            lights.by_instant(duty.due_at, at)
+            if running and duty.due_at is not None
+            else lights.running(duty.kind, duty.k, duty.due_on, today, calendar)
             if running
-            else lights.ended("suspended" if suspended else clocks.verdict_of(duty, today))
+            else lights.ended("suspended" if suspended else view["verdict"])
         )
-        view = views.duty_view(duty, today, calendar)
         shown.append(
             {
                 "row": duty, "running": running, "light": light, "name": lights.duty_words(duty.kind, duty.k), "view": view,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 from gridwatch.domain.obligations import (
@@ -54,6 +54,14 @@ def running(kind: str, k: int, due_on: date, today: date, calendar: WorkCalendar
         return Light("none", "预排", "to come")
     colour = "warn" if left <= 1 or left * 3 < whole else "ok"
     return Light(colour, f"剩{left}个工作日", f"{left} work day{'' if left == 1 else 's'} left")
+
+
+def by_instant(due_at: datetime, now: datetime) -> Light:
+    """The light of an open duty whose limit is an instant: a warning until it passes, late from then on (ruling R9)."""
+    minutes = round((due_at - now).total_seconds() / 60)
+    if minutes < 0:
+        return Light("late", f"已超时{-minutes}分钟", f"{-minutes} min past its limit")
+    return Light("warn", f"剩{minutes}分钟", f"{minutes} min left")
 
 
 def ended(verdict: str) -> Light:

@@ -57,7 +57,7 @@ class Lead(Fed, Base):
     reports: Mapped[int] = mapped_column(Integer, nullable=False, default=1, server_default="1")
     related: Mapped[list[str]] = mapped_column(Json, nullable=False, default=list, server_default="[]")
     assignments: Mapped[list[Assignment]] = relationship(
-        lazy="selectin", order_by="Assignment.pushed_at", back_populates="lead"
+        lazy="selectin", order_by="(Assignment.pushed_at, Assignment.id)", back_populates="lead"
     )
     obligations: Mapped[list[Obligation]] = relationship(
         lazy="selectin", order_by="Obligation.id", back_populates="lead"
@@ -189,6 +189,18 @@ class Ask(Base):
     asked_at: Mapped[datetime] = mapped_column(Instant, nullable=False)
     inputs: Mapped[Any] = mapped_column(Json, nullable=False)
     state: Mapped[str] = mapped_column(String(10), nullable=False)  # open, confirmed, lapsed
+
+
+class LeadPackage(Base):
+    """A package of a lead (材料包) that was exported for somebody outside (T32, T41): its bytes as they were hashed."""
+
+    __tablename__ = "lead_package"
+    lead_id: Mapped[str] = mapped_column(ForeignKey("lead.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, nullable=False)  # the lead's version that it tells of
+    exported_at: Mapped[datetime] = mapped_column(Instant, nullable=False)
+    exported_by: Mapped[str] = mapped_column(Id, nullable=False)
+    content: Mapped[str] = mapped_column(Text, nullable=False)
 
 
 class LeadNumber(Base):

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gridwatch.domain.lead_facts import Change, LeadFacts, Moment, TaskOrder
+from gridwatch.domain.lead_facts import Change, Moment, TaskOrder
 from gridwatch.domain.lead_flow import STEPS
 from gridwatch.domain.lead_words import CATEGORIES, ENDED
+from gridwatch.domain.obligations import ObligationKind
 from gridwatch.domain.permits import Grant, Role
 from gridwatch.domain.reminders import sending_window
 from gridwatch.domain.worktime import Due
 from gridwatch.entities.models import Entity
-from gridwatch.leads.models import Assignment, Lead
+from gridwatch.leads.models import Lead
+from gridwatch.leads.wording import DUTIES
 from gridwatch.notices import service as notices
 from gridwatch.people.queries import receivers
 from gridwatch.tasks.models import Task
@@ -25,6 +27,7 @@ _DEPARTMENT_ROLES = frozenset({Role.DEPARTMENT_RECEIVER, Role.CASE_OFFICER, Role
 _ENDED = frozenset(state.value for state in ENDED)
 _PERSONS = frozenset({"reporter", "handler", "officer"})
 _TASK_ITEMS = {"recheck": "RC01", "verify": "VF01"}
+_TASK_OF_DUTY = {"recheck": "recheck", "verify": "verify"}  # obligation kind → task kind
 _TASK_TITLES = {"recheck": "复检", "verify": "结案核查"}
 
 
@@ -43,14 +46,19 @@ def order_task(session: Session, lead: Lead, order: TaskOrder, at: Moment) -> Ta
     )  # fmt: skip
 
 
-def withdraw_tasks(session: Session, lead: Lead, before: LeadFacts, change: Change, at: Moment) -> None:
-    """Take back the open tasks of a lead that has left the state which asked for them; none stays open under a closed lead (I3)."""
-    if before.state.value == lead.state:
+def withdraw_tasks(session: Session, lead: Lead, change: Change, at: Moment) -> None:
+    """Take back the open tasks whose duties this change has ended; none stays open under a closed lead (I3).
+
+    A task lives as long as the duty that it was ordered for. So a recheck stays while the lead is shelved, where RECHECK
+    runs on (ruling R23), and goes with the step that leaves the community.
+    """
+    ended = {end.duty_id for end in change.ended}
+    kinds = {duty.kind for duty in lead.obligations if duty.id in ended} & set(_TASK_OF_DUTY)
+    kinds -= {duty.kind for duty in lead.obligations if duty.end is None}
+    if not kinds:
         return
-    kinds = {"verifying": ("verify",), "community": ("recheck",)}.get(before.state.value, ())
-    if lead.state in _ENDED:
-        kinds = ("verify", "recheck")
-    open_tasks = select(Task).where(Task.lead_id == lead.id, Task.kind.in_(kinds), Task.closed_at.is_(None))
+    wanted = [_TASK_OF_DUTY[kind] for kind in kinds]
+    open_tasks = select(Task).where(Task.lead_id == lead.id, Task.kind.in_(wanted), Task.closed_at.is_(None))
     for task in session.scalars(open_tasks):
         close_task(
             session, task, "lead_closed" if lead.state in _ENDED else "lead_moved", at=at.now, actor_id=at.actor.id
@@ -71,32 +79,54 @@ def move_tasks(session: Session, moved: Mapping[tuple[str, str], Due], at: Momen
 
 
 def tell(session: Session, lead: Lead, change: Change, at: Moment, event_id: str) -> None:
-    """Word of a step to the people whom its row names; nobody is told what he did himself."""
+    """Word of a step to the people whom its row names; nobody is told what he did himself. Urgent word leaves at once.
+
+    Where the system proposes an excuse, the supervision office hears of each duty that it is for (rulings R25, edge case (m)).
+    """
     posts = [post for audience in change.tell for post in _posts(lead, change, audience)]
     copied = [Grant(Role.DEPARTMENT_RECEIVER, department=code) for code in change.copies]
-    filled = receivers(session, [*posts, *copied]) if posts or copied else {}
+    office = [Grant(Role.SUPERVISION_OFFICE, area_path=lead.area_path)] if change.proposed else []
+    filled = receivers(session, [*posts, *copied, *office]) if posts or copied or office else {}
     recipients = {user for post in posts for user in filled[post]} | _named(lead, change)
     copies = {user for post in copied for user in filled[post]} - recipients
-    zh, en = _STEP_NAMES[change.step]
-    step = ("step", f"{lead.no}「{lead.title}」：{zh}", f"{lead.no} “{lead.title}”: {en}")
-    copy = ("copy", f"抄告：{lead.no}「{lead.title}」已结案", f"Copy notice: {lead.no} “{lead.title}” is closed")
-    send_after = sending_window(at.now, at.calendar)
+    send_after = at.now if change.urgent else sending_window(at.now, at.calendar)
+    written = [
+        (event_id, "STEP", recipients - {at.actor.id}, notices.URGENT if change.urgent else "step", _step_words(lead, change)),
+        (event_id, "STEP", copies - {at.actor.id}, "copy", _copy_words(lead)),
+    ]  # fmt: skip
+    for duty_id in change.proposed:
+        told = {user for post in office for user in filled[post]}
+        written.append((duty_id, "EXCUSE", told, "excuse_proposed", _proposal_words(lead, duty_id)))
     messages = [
         notices.Message(
-            about=event_id, stage="STEP", recipient_id=recipient, kind=kind, text_zh=text_zh, text_en=text_en,
+            about=about, stage=stage, recipient_id=recipient, kind=kind, text_zh=words[0], text_en=words[1],
             send_after=send_after, lead_id=lead.id,
         )
-        for people, (kind, text_zh, text_en) in ((recipients, step), (copies, copy))
-        for recipient in sorted(people - {at.actor.id})
+        for about, stage, people, kind, words in written
+        for recipient in sorted(people)
     ]  # fmt: skip
     if messages:
         notices.write(session, messages, now=at.now)
 
 
-def _units_of(lead: Lead, change: Change) -> list[Assignment]:
-    """The assignment that the step works on, else all of this round."""
-    units = [unit for unit in lead.assignments if unit.round == lead.round]
-    return [unit for unit in units if unit.id == change.unit_id] if change.unit_id else units
+def _step_words(lead: Lead, change: Change) -> tuple[str, str]:
+    zh, en = _STEP_NAMES[change.step]
+    if change.asked:
+        zh, en = f"申请{zh}", f"asked for: {en}"
+    return f"{lead.no}「{lead.title}」：{zh}", f"{lead.no} “{lead.title}”: {en}"
+
+
+def _copy_words(lead: Lead) -> tuple[str, str]:
+    return f"抄告：{lead.no}「{lead.title}」已结案", f"Copy notice: {lead.no} “{lead.title}” is closed"
+
+
+def _proposal_words(lead: Lead, duty_id: str) -> tuple[str, str]:
+    duty = next(one for one in lead.obligations if one.id == duty_id)
+    name, on = DUTIES[ObligationKind(duty.kind)], duty.due_on.isoformat()
+    return (
+        f"{lead.no}「{lead.title}」的{name.zh}（{on}到期）在裁定或并案期间逾期，建议免责，请决定。",
+        f"{lead.no} “{lead.title}”: {name.en}, due {on}, passed while others decided; an excuse is proposed. Please decide.",
+    )
 
 
 def _posts(lead: Lead, change: Change, audience: str) -> list[Grant]:
@@ -104,7 +134,7 @@ def _posts(lead: Lead, change: Change, audience: str) -> list[Grant]:
         return []
     role = Role(audience)
     if role in _DEPARTMENT_ROLES:
-        return [Grant(role, department=unit.department_code) for unit in _units_of(lead, change)]
+        return [Grant(role, department=code) for code in change.departments]
     return [Grant(role, area_path=lead.area_path)]
 
 
@@ -112,6 +142,6 @@ def _named(lead: Lead, change: Change) -> set[str]:
     people = {
         "reporter": [lead.reporter_id],
         "handler": [lead.handler_id],
-        "officer": [unit.officer_id for unit in _units_of(lead, change)],
+        "officer": [unit.officer_id for unit in lead.assignments if unit.id == change.unit_id],
     }
     return {person for audience in change.tell for person in people.get(audience, ()) if person}

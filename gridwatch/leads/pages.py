@@ -179,7 +179,7 @@ def why(lead_id: str, obligation_id: str) -> Response:
     session, today = db.session(), local_day(now())
     row = queries.lead_within(session, lead_id, current_actor())
     duty = queries.obligation_of(session, row, obligation_id)
-    shown = duties_of(session, row, [duty], today, current_calendar(session))[0]
+    shown = duties_of(session, row, [duty], now(), current_calendar(session))[0]
     days = clocks.why(session, duty)
     return page(
         "leads/why.html", lead=row, duty=shown, days=days, weeks=day_sheet.weeks(days, today), printed_at=now(),

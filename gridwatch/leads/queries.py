@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from gridwatch.areas.models import Department
 from gridwatch.audit.models import Event
 from gridwatch.domain.errors import Refusal
-from gridwatch.domain.lead_facts import Asked, Duty, Known, LeadFacts, Unit
+from gridwatch.domain.lead_facts import Asked, Duty, LeadFacts, Unit
 from gridwatch.domain.lead_replay import hold_from
 from gridwatch.domain.lead_words import LeadState, UnitState
 from gridwatch.domain.obligations import ObligationKind
 from gridwatch.domain.permits import Actor, Grant, Role, Scope
 from gridwatch.leads.models import Ask, Assignment, Lead, Obligation
-from gridwatch.people.models import RoleGrant, User
+from gridwatch.people.models import User
 from gridwatch.people.reach import condition, in_area, within
 from gridwatch.tasks.models import Visit
 
@@ -86,6 +86,11 @@ def facts_of(session: Session, lead: Lead) -> LeadFacts:
     asks = session.scalars(
         select(Ask).where(Ask.lead_id == lead.id, Ask.state == "open").order_by(Ask.asked_at, Ask.id)
     )
+    return facts_from(lead, asks)
+
+
+def facts_from(lead: Lead, asks: Iterable[Ask] = ()) -> LeadFacts:
+    """The same from rows that are at hand: the lead with its assignments and obligations, and its open asks."""
     return LeadFacts(
         id=lead.id, version=lead.rev, state=LeadState(lead.state), category=lead.category, reporter_id=lead.reporter_id,
         source=lead.source, area_path=lead.area_path, grid_code=lead.grid_code, community_code=lead.community_code,
@@ -120,66 +125,6 @@ def _duty_facts(row: Obligation) -> Duty:
     )  # fmt: skip
 
 
-def known_for(session: Session, lead: Lead, inputs: Mapping[str, Any]) -> Known:
-    """What the rules must know about the departments, people and visits that the inputs of a step name."""
-    return Known(
-        departments=_receiving(session, _named_departments(inputs)),
-        officers=_officers(session, lead) if "officer" in inputs else {},
-        handlers=_handlers(session, lead) if "handler" in inputs else frozenset(),
-        visits=_verifications(session, lead) if "visit" in inputs else {},
-    )
-
-
-def _named_departments(inputs: Mapping[str, Any]) -> list[str]:
-    single = ("lead_department", "department", "proposed_department", "proper_department")
-    names = [inputs.get(name) for name in single]
-    for key in ("assist_departments", "copies", "departments"):
-        value = inputs.get(key)
-        names += value if isinstance(value, list) else []
-    return [name for name in names if isinstance(name, str)]
-
-
-def _receiving(session: Session, codes: list[str]) -> dict[str, str]:
-    """Which department receives for each code: itself, or the successor of an abolished one (edge case (f))."""
-    if not codes:
-        return {}
-    successors = dict(session.execute(select(Department.code, Department.successor_code)).all())
-    receiving = {}
-    for code in codes:
-        at, seen = code, set()
-        while successors.get(at) and at not in seen:
-            seen.add(at)
-            at = successors[at] or at
-        if at in successors:
-            receiving[code] = at
-    return receiving
-
-
-def _officers(session: Session, lead: Lead) -> dict[str, frozenset[str]]:
-    roles = [Role.CASE_OFFICER.value, Role.DEPARTMENT_LEADER.value, Role.DEPARTMENT_RECEIVER.value]
-    codes = [unit.department_code for unit in lead.assignments]
-    rows = session.execute(
-        select(RoleGrant.department_code, RoleGrant.user_id).where(
-            RoleGrant.role.in_(roles), RoleGrant.department_code.in_(codes)
-        )
-    )
-    found: dict[str, set[str]] = {}
-    for department, user_id in rows:
-        found.setdefault(str(department), set()).add(user_id)
-    return {department: frozenset(people) for department, people in found.items()}
-
-
-def _handlers(session: Session, lead: Lead) -> frozenset[str]:
-    roles = [Role.COMMUNITY_HANDLER.value, Role.COMMUNITY_DISPATCHER.value]
-    rows = session.execute(select(RoleGrant.user_id, RoleGrant.area_path).where(RoleGrant.role.in_(roles)))
-    return frozenset(user_id for user_id, path in rows if path and lead.area_path.startswith(path))
-
-
-def _verifications(session: Session, lead: Lead) -> dict[str, str]:
-    visits = session.scalars(select(Visit).where(Visit.lead_id == lead.id, Visit.effect == "accepted"))
-    return {visit.id: verdict for visit in visits if (verdict := finding_of(visit, "VF01").get("verdict"))}
-
-
 def finding_of(visit: Visit, item: str) -> dict[str, Any]:
     """What a visit found for one inspection item; {} when it says nothing of it."""
     findings = visit.findings.get("findings") or []
@@ -206,13 +151,31 @@ def sees_reporter(actor: Actor, lead: Lead) -> bool:
     return any(actor.holds(role, area_path=lead.area_path) for role in desks)
 
 
+def events_of(session: Session, lead_id: str) -> list[Event]:
+    """The events of a lead in the order in which they were written; they stand in one chain."""
+    statement = select(Event).where(Event.subject_id == lead_id, Event.subject_kind == "lead")
+    return list(session.scalars(statement.order_by(Event.no)))
+
+
 def timeline(session: Session, lead: Lead) -> list[dict[str, Any]]:
     """The events of a lead in order: when, who, what, with what was entered and what it changed."""
-    events = session.scalars(
-        select(Event).where(Event.subject_id == lead.id, Event.subject_kind == "lead").order_by(Event.at, Event.no)
-    )
-    return [
-        {"no": event.no, "at": event.at, "act": event.act.removeprefix("lead."), "actor_id": event.actor_id,
-         "version": event.version, **orjson.loads(event.data)}
-        for event in events
-    ]  # fmt: skip
+    return [told(event) for event in events_of(session, lead.id)]
+
+
+def told(event: Event) -> dict[str, Any]:
+    """One event as readers get it: its data, and of its columns `no`, `at`, `act`, `actor_id` and `version`."""
+    return {
+        **orjson.loads(event.data), "no": event.no, "at": event.at, "act": event.act.removeprefix("lead."),
+        "actor_id": event.actor_id, "version": event.version,
+    }  # fmt: skip
+
+
+def without(value: Any, person: str | None) -> Any:
+    """Any JSON value with the id of a person left out wherever it stands; all of it for None (ruling I9)."""
+    if person is None:
+        return value
+    if isinstance(value, dict):
+        return {name: without(part, person) for name, part in value.items()}
+    if isinstance(value, list):
+        return [without(part, person) for part in value]
+    return None if value == person else value

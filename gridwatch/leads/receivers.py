@@ -8,8 +8,6 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gridwatch.domain.lead_words import LeadState
-from gridwatch.domain.obligations import ObligationKind
 from gridwatch.domain.permits import Grant, Role
 from gridwatch.domain.reminders import COMMUNITY_HANDLER, OFFICER, REPORTER, Owner
 from gridwatch.people.models import User
@@ -28,13 +26,9 @@ class Place(NamedTuple):
     officer_id: str | None
 
 
-def owner_of(kind: ObligationKind, *, department: str | None, lead_state: str, returns: int) -> Owner | None:
-    """Who owes a duty that may lie with different owners (RULING, REWORK); None for the usual owner of its kind (R8)."""
-    if kind is ObligationKind.REWORK and department is None:
-        return Owner.SUPERVISION if lead_state == LeadState.ESCALATED.value else Owner.COMMUNITY
-    if kind is ObligationKind.RULING and returns > 0:
-        return Owner.SUPERVISION
-    return None
+def owner_of(named: str | None) -> Owner | None:
+    """Who owes a duty, from the owner that its row names; None for the usual owner of its kind (R8)."""
+    return Owner(named) if named else None
 
 
 def people_of(session: Session, wanted: Iterable[tuple[str, Place]]) -> dict[tuple[str, Place], list[str]]:

@@ -8,26 +8,24 @@ again, by several processes. Rules: R3, R11, R13 and §4c (official → official
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from gridwatch.audit import service as audit
 from gridwatch.db.base import new_id
-from gridwatch.domain.lead_facts import Moment
-from gridwatch.domain.obligations import ObligationKind, recomputed_due
-from gridwatch.domain.permits import SYSTEM
+from gridwatch.domain.lead_facts import Change, EndDuty, Moment, OpenDuty
+from gridwatch.domain.obligations import WINDOWED, ObligationKind, recomputed_due
 from gridwatch.domain.reminders import moved_receivers, sending_window
 from gridwatch.domain.worktime import Due
-from gridwatch.leads import orders, wording
-from gridwatch.leads.agenda import first_entry
+from gridwatch.leads import orders, rolling, wording
 from gridwatch.leads.models import Assignment, Lead, Obligation, ObligationEnd, Watch
 from gridwatch.leads.receivers import Place, owner_of, people_of
-from gridwatch.leads.rolling import dues_of
+from gridwatch.leads.writing import record
 from gridwatch.notices import service as notices
 
+RECOMPUTED, CALENDAR = "dates_recomputed", "calendar"  # the act of the event, and the cause of the rows
 _OBLIGATION: Table = Obligation.__table__  # type: ignore[assignment]
 _END: Table = ObligationEnd.__table__  # type: ignore[assignment]
 _WATCH: Table = Watch.__table__  # type: ignore[assignment]
@@ -43,9 +41,10 @@ def recompute(session: Session, at: Moment, *, limit: int = 500) -> dict[str, in
     if not rows:
         return {"taken": 0, "moved": 0, "confirmed": 0}
     changed = [(row, due) for row in rows if (due := _new_due(row, at)) != Due(row.due_on, row.provisional)]
-    fresh = _supersede(session, changed, at)
-    _tell_moved(session, changed, fresh, at)
-    _note(session, changed, fresh, at)
+    fresh = {row.id: new_id() for row, _ in changed}
+    if changed:
+        _supersede(session, changed, fresh, at)
+        _tell_moved(session, changed, fresh, at)
     orders.move_tasks(session, {(row.lead_id, row.kind): due for row, due in changed}, at)
     unchanged = [row.id for row in rows if row.id not in fresh]
     if unchanged:
@@ -60,7 +59,7 @@ def _open_dates(session: Session, at: Moment, limit: int) -> list[Any]:
     rows = session.execute(
         select(
             _OBLIGATION, Lead.no, Lead.title, Lead.area_path, Lead.community_code, Lead.street_code, Lead.reporter_id, Lead.handler_id,
-            Lead.state, Lead.returns, Lead.rev.label("lead_version"), Assignment.department_code, Assignment.officer_id,
+            Lead.rev.label("lead_version"), Assignment.department_code, Assignment.officer_id,
         )
         .join(Watch, Watch.obligation_id == _OBLIGATION.c.id)
         .join(Lead, Lead.id == _OBLIGATION.c.lead_id)
@@ -81,50 +80,60 @@ def _new_due(row: Any, at: Moment) -> Due:
     return recomputed_due(ObligationKind(row.kind), old, new, at.today, at.calendar, at.policy.calendar_change)
 
 
-def _supersede(session: Session, changed: list[tuple[Any, Due]], at: Moment) -> dict[str, str]:
-    """Write the superseding rows; returns old id → new id."""
-    fresh = {row.id: new_id() for row, _ in changed}
-    if not changed:
-        return fresh
+def _supersede(session: Session, changed: list[tuple[Any, Due]], fresh: Mapping[str, str], at: Moment) -> None:
+    """Write the superseding rows under their new ids, with one event a lead: what moved or was confirmed (§4c, I10)."""
+    opened = {row.id: _opened(row, due, fresh[row.id]) for row, due in changed}
     connection = session.connection()
     connection.execute(
         insert(_END),
         [
-            {"obligation_id": row.id, "how": "superseded", "cause": "calendar", "on_day": at.today, "at": at.now}
+            {"obligation_id": row.id, "how": "superseded", "cause": CALENDAR, "on_day": at.today, "at": at.now}
             for row, _ in changed
         ],
     )
-    copied = ("lead_id", "assignment_id", "kind", "k", "round", "anchor_on", "days", "policy_version")
-    connection.execute(
-        insert(_OBLIGATION),
-        [
-            {**{name: getattr(row, name) for name in copied}, "id": fresh[row.id], "due_on": due.on, "provisional": due.provisional,
-             "calendar_version": at.calendar.version, "created_at": at.now, "cause": "calendar", "supersedes": row.id}
-            for row, due in changed
-        ],
-    )  # fmt: skip
+    rows = [
+        {**rolling.duty_row(opened[row.id], at, row.lead_id, row.round), "policy_version": row.policy_version}
+        for row, _ in changed
+    ]
+    connection.execute(insert(_OBLIGATION), rows)
     connection.execute(delete(_WATCH).where(_WATCH.c.obligation_id.in_(fresh)))
-    dues = dues_of(session, {row.assignment_id for row, _ in changed if row.kind == ObligationKind.FEEDBACK.value})
-    entries = []
-    for row, due in changed:
-        entry = first_entry(
-            ObligationKind(row.kind), row.k, due.on, at.today, dues.get(row.assignment_id, {}), at.calendar
-        )
-        if entry is not None:
-            entries.append(
-                {
-                    "obligation_id": fresh[row.id],
-                    "next_on": entry.on,
-                    "stage": entry.stage,
-                    "calendar_version": at.calendar.version,
-                }
-            )
+    grids = rolling.dues_of(
+        session, {rolling.grid_of(row) for row, _ in changed if ObligationKind(row.kind) in WINDOWED}
+    )
+    dues = {row.id: grids[rolling.grid_of(row)].on for row, _ in changed if ObligationKind(row.kind) in WINDOWED}
+    entries = [entry for row, _ in changed if (entry := rolling.watch_row(opened[row.id], dues.get(row.id, {}), at))]
     if entries:
         connection.execute(insert(_WATCH), entries)
-    return fresh
+    by_lead: dict[str, list[Any]] = defaultdict(list)
+    for row, _ in changed:
+        by_lead[row.lead_id].append(row)
+    for rows_ in by_lead.values():
+        ended = [EndDuty(row.id, "superseded", CALENDAR, at.today) for row in rows_]
+        change = Change("", RECOMPUTED, opened=[opened[row.id] for row in rows_], ended=ended, at=at.now)
+        record(session, _LeadColumns.of(rows_[0]), change, at, {})
 
 
-def _tell_moved(session: Session, changed: Iterable[tuple[Any, Due]], fresh: dict[str, str], at: Moment) -> None:
+def _opened(row: Any, due: Due, new: str) -> OpenDuty:
+    return OpenDuty(
+        ObligationKind(row.kind), row.k, row.assignment_id, row.anchor_on, row.days, due.on, due.provisional, CALENDAR,
+        supersedes=row.id, owner=row.owner, id=new,
+    )  # fmt: skip
+
+
+class _LeadColumns(NamedTuple):
+    """The columns of a lead that its events are written with."""
+
+    id: str
+    community_code: str | None
+    street_code: str
+    rev: int
+
+    @classmethod
+    def of(cls, row: Any) -> _LeadColumns:
+        return cls(row.lead_id, row.community_code, row.street_code, row.lead_version)
+
+
+def _tell_moved(session: Session, changed: Iterable[tuple[Any, Due]], fresh: Mapping[str, str], at: Moment) -> None:
     """One MOVED notice to the receiver for each date that is another day now (R13)."""
     moved = [(row, due) for row, due in changed if due.on != row.due_on]
     if not moved:
@@ -133,7 +142,7 @@ def _tell_moved(session: Session, changed: Iterable[tuple[Any, Due]], fresh: dic
         row.id: Place(row.area_path, row.department_code, row.reporter_id, row.handler_id, row.officer_id)
         for row, _ in moved
     }
-    roles = {row.id: moved_receivers(ObligationKind(row.kind), _owner(row)) for row, _ in moved}
+    roles = {row.id: moved_receivers(ObligationKind(row.kind), owner_of(row.owner)) for row, _ in moved}
     people = people_of(session, ((role, places[row.id]) for row, _ in moved for role in roles[row.id]))
     send_after = sending_window(at.now, at.calendar)
     messages = []
@@ -149,28 +158,3 @@ def _tell_moved(session: Session, changed: Iterable[tuple[Any, Due]], fresh: dic
             for person in people[role, places[row.id]]
         ]  # fmt: skip
     notices.write(session, messages, now=at.now)
-
-
-def _owner(row: Any) -> Any:
-    return owner_of(ObligationKind(row.kind), department=row.department_code, lead_state=row.state, returns=row.returns)
-
-
-def _note(session: Session, changed: Iterable[tuple[Any, Due]], fresh: dict[str, str], at: Moment) -> None:
-    """One event a lead: every date that moved or was confirmed, from what to what, by which calendar (§4c)."""
-    by_lead: dict[str, list[tuple[Any, Due]]] = defaultdict(list)
-    for row, due in changed:
-        by_lead[row.lead_id].append((row, due))
-    for lead_id, rows in by_lead.items():
-        first = rows[0][0]
-        audit.record(
-            session, chain=first.community_code or first.street_code, act="lead.dates_recomputed", subject=("lead", lead_id),
-            actor_id=SYSTEM.id, at=at.now, version=first.lead_version,
-            data={
-                "calendar_version": at.calendar.version,
-                "dates": [
-                    {"old": row.id, "new": fresh[row.id], "kind": row.kind, "k": row.k, "unit": row.assignment_id,
-                     "was": row.due_on, "is": due.on, "was_provisional": row.provisional, "provisional": due.provisional}
-                    for row, due in rows
-                ],
-            },
-        )  # fmt: skip

@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session, aliased
 
 from gridwatch.areas.models import Area, Department
 from gridwatch.db.engine import dialect_of
+from gridwatch.domain.lead_clocks import RUNNING
 from gridwatch.domain.lead_facts import Moment
-from gridwatch.domain.obligations import DEFAULT_POLICY, ObligationKind, due_for
+from gridwatch.domain.obligations import DEFAULT_POLICY, WINDOWED, ObligationKind
 from gridwatch.domain.permits import SYSTEM
 from gridwatch.domain.reminders import (
     MOVED,
@@ -35,8 +36,7 @@ from gridwatch.domain.reminders import (
 from gridwatch.domain.worktime import WorkCalendar, local_day
 from gridwatch.leads import rolling, wording
 from gridwatch.leads.agenda import OPENS, Entry, Found, due_hour_stages, due_stages
-from gridwatch.leads.clocks import RUNNING
-from gridwatch.leads.models import Assignment, Lead, Obligation, ObligationEnd, Watch
+from gridwatch.leads.models import Assignment, Excuse, Lead, Obligation, ObligationEnd, Watch
 from gridwatch.leads.receivers import Place, owner_of, people_of
 from gridwatch.notices import service as notices
 from gridwatch.notices.models import Notice
@@ -70,18 +70,18 @@ def write_due(
 ) -> Batch:
     """Write the reminders that are due at `now`: of at most `limit` duties, those behind `after`. Call until `last` is None.
 
-    `did` counts: duties (taken up), written (notices that may leave), recorded (skipped stages), windows (feedback windows
-    made), unheard (stages for which nobody was found). The caller commits each batch.
+    `did` counts: duties (taken up), written (notices that may leave), recorded (skipped stages), windows (made),
+    unheard (stages for which nobody was found). The caller commits each batch.
     """
     today = local_day(now)
     rows = session.execute(_due_entries(today, after, limit)).all()
     at = Moment(SYSTEM, now, today, calendar, DEFAULT_POLICY)
-    windows = [row for row in rows if row.kind == ObligationKind.FEEDBACK.value]
-    dues = rolling.dues_of(session, {row.assignment_id for row in windows})
-    rolled = rolling.roll(session, _running(windows), dues, at)
+    windows = [row for row in rows if ObligationKind(row.kind) in WINDOWED]
+    grids = rolling.dues_of(session, {rolling.grid_of(row) for row in windows})
+    rolled = rolling.roll(session, {rolling.grid_of(row) for row in windows if _runs(row)}, grids, at)
     # A window at which somebody is at work just now keeps its entry: the next tick makes what follows it.
     ready = [row for row in rows if not (row.stage == OPENS and row.lead_id in rolled.busy)]
-    found = {row.id: _found(row, dues, at) for row in ready}
+    found = {row.id: _found(row, grids, at) for row in ready}
     batch = Batch(last=(rows[-1].next_on, rows[-1].id) if len(rows) == limit else None)
     batch.did.update(duties=len(ready), windows=rolled.made)
     batch.did.update(_write(session, _plan(ready, found, at), at))
@@ -99,19 +99,22 @@ def held(today: date) -> ColumnElement[bool]:
 
 
 def ended(session: Session, abouts: Collection[str]) -> set[str]:
-    """Those of the given obligations that have ended; what is not an obligation never has."""
-    these = dialect_of(session).among(ObligationEnd.obligation_id, abouts)
-    return set(session.scalars(select(ObligationEnd.obligation_id).where(these)))
+    """Those of the given obligations that have ended or were excused (R8); what is not an obligation never has."""
+    among = dialect_of(session).among
+    over = select(ObligationEnd.obligation_id).where(among(ObligationEnd.obligation_id, abouts))
+    excused = select(Excuse.obligation_id).where(among(Excuse.obligation_id, abouts))
+    return set(session.scalars(over)) | set(session.scalars(excused))
 
 
 def _due_entries(today: date, after: tuple[date, str] | None, limit: int) -> Select[Any]:
     statement = (
         select(
             Watch.next_on, Watch.stage, Obligation.id, Obligation.kind, Obligation.k, Obligation.due_on, Obligation.due_at,
-            Obligation.provisional, Obligation.created_at, Obligation.lead_id, Obligation.assignment_id, Obligation.round,
+            Obligation.provisional, Obligation.created_at, Obligation.lead_id, Obligation.assignment_id, Obligation.anchor_on,
+            Obligation.owner,
             _OLD.due_on.label("old_due_on"),
-            Lead.no, Lead.title, Lead.area_path, Lead.state, Lead.reporter_id, Lead.handler_id, Lead.returns,
-            Assignment.department_code, Assignment.officer_id, Assignment.push_on, Assignment.suspended_from,
+            Lead.no, Lead.title, Lead.area_path, Lead.state, Lead.reporter_id, Lead.handler_id,
+            Assignment.department_code, Assignment.officer_id, Assignment.suspended_from,
             Assignment.state.label("unit_state"), Department.name.label("department"), Area.name.label("community"),
         )
         .join(Obligation, Obligation.id == Watch.obligation_id)
@@ -128,22 +131,20 @@ def _due_entries(today: date, after: tuple[date, str] | None, limit: int) -> Sel
     return statement if after is None else statement.where(tuple_(Watch.next_on, Watch.obligation_id) > after)
 
 
-def _running(windows: Iterable[Any]) -> list[rolling.Running]:
-    running = (row for row in windows if row.unit_state in RUNNING)
-    return list(
-        dict.fromkeys(rolling.Running(row.assignment_id, row.lead_id, row.round, row.push_on) for row in running)
-    )
+def _runs(row: Any) -> bool:
+    """Whether the grid of a window goes on; what is being verified makes no windows (ruling R6)."""
+    return row.assignment_id is None or (row.unit_state in RUNNING and row.suspended_from is None)
 
 
-def _found(row: Any, dues: rolling.Dues, at: Moment) -> Found:
+def _found(row: Any, grids: rolling.Grids, at: Moment) -> Found:
     entry = Entry(row.next_on, row.stage)
     if row.due_at is not None:
         return due_hour_stages(entry, row.due_at, at.now)
     until = None
-    if row.kind == ObligationKind.FEEDBACK.value:
+    if ObligationKind(row.kind) in WINDOWED:
         # The ladder of a missed window stops on the day the next window becomes overdue (R8).
-        following = dues[row.assignment_id].get(row.k + 1)
-        until = (following or due_for(ObligationKind.FEEDBACK, row.push_on, at.policy, at.calendar, row.k + 1)).on
+        grid = rolling.grid_of(row)
+        until = rolling.next_due(grid, grids[grid], row.k + 1, at).on
     return due_stages(entry, row.due_on, local_day(row.created_at), at.today, at.calendar, until)
 
 
@@ -196,7 +197,7 @@ def _place(row: Any) -> Place:
 def _roles(one: Planned) -> dict[str, bool]:
     """The roles that hear of a stage, the one who owes it first, each with whether it only oversees."""
     row, kind = one.row, ObligationKind(one.row.kind)
-    owner = owner_of(kind, department=row.department_code, lead_state=row.state, returns=row.returns)
+    owner = owner_of(row.owner)
     if one.stage == MOVED:
         return dict.fromkeys(moved_receivers(kind, owner), False)
     stage = Stage.parse(one.stage)

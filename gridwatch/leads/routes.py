@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
+
+from flask import Response
 
 from gridwatch.calendars.queries import current_calendar
 from gridwatch.db.base import db
 from gridwatch.domain import lead_flow
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_words import Act
-from gridwatch.domain.worktime import local_day
-from gridwatch.leads import clocks, queries, service, views
-from gridwatch.leads.models import Lead
-from gridwatch.leads.schemas import LeadOut, LeadQuery, LeadQueryPage, LeadStepIn, TimelineOut, WhyOut
+from gridwatch.leads import clocks, history, packages, queries, service, views
+from gridwatch.leads.models import Lead, LeadPackage
+from gridwatch.leads.schemas import (
+    LeadAsOf,
+    LeadOut,
+    LeadQuery,
+    LeadQueryPage,
+    LeadReportIn,
+    LeadStepIn,
+    PackageOut,
+    PackageQuery,
+    TimelineOut,
+    WhyOut,
+)
 from gridwatch.web import paging
 from gridwatch.web.api import Blueprint
 from gridwatch.web.clock import now, rfc3339
@@ -48,12 +61,59 @@ def list_leads(query: dict[str, Any]) -> dict[str, Any]:
     return {"items": [views.summary(lead) for lead in page["items"]], "next_cursor": page["next_cursor"]}
 
 
+@blueprint.post("")
+@blueprint.arguments(LeadReportIn)
+@blueprint.response(200, LeadOut)
+@permit("lead.report")
+@writes
+def report_lead(body: dict[str, Any]) -> dict[str, Any]:
+    """Report a lead from a desk; phones report by `sync/push`. The same `id` again gives the lead that it made."""
+    session = db.session()
+    return _view(
+        service.report_once(session, body, actor=current_actor(), now=now(), calendar=current_calendar(session))
+    )
+
+
 @blueprint.get("/<string:lead_id>")
+@blueprint.arguments(LeadAsOf, location="query")
 @blueprint.response(200, LeadOut)
 @permit("lead.read", hidden="lead.not_found")
-def read_lead(lead_id: str) -> dict[str, Any]:
-    """One lead, with its clocks and what the reader may do now."""
-    return _view(queries.lead_within(db.session(), lead_id, current_actor()))
+def read_lead(query: dict[str, Any], lead_id: str) -> dict[str, Any]:
+    """One lead, with its clocks and what the reader may do now; or as it was at a moment."""
+    session, actor = db.session(), current_actor()
+    lead = queries.lead_within(session, lead_id, actor)
+    if (moment := query["as_of"]) is None:
+        return _view(lead)
+    past = history.lead_as_of(session, lead.id, moment)
+    return views.past_view(session, past, actor, at=moment, calendar=current_calendar(session))
+
+
+@blueprint.get("/<string:lead_id>/package")
+@blueprint.arguments(PackageQuery, location="query")
+@blueprint.response(
+    200, description="The package: JSON, the very bytes that were hashed. Repr-Digest carries the hash."
+)
+@permit("lead.package", hidden="lead.not_found")
+def read_package(query: dict[str, Any], lead_id: str) -> Response:
+    """A package that was exported: what the lead is, its timeline and the hashes of its evidence, without the reporter."""
+    session = db.session()
+    lead = queries.lead_within(session, lead_id, current_actor(), "lead.package")
+    found = packages.package(session, lead, query.get("sha256"))
+    answer = Response(found.content, mimetype="application/json")
+    answer.set_etag(found.sha256)
+    answer.headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(found.sha256)).decode()}:"
+    return answer
+
+
+@blueprint.post("/<string:lead_id>/package")
+@blueprint.response(200, PackageOut)
+@permit("lead.export", hidden="lead.not_found")
+@writes
+def export_package(lead_id: str) -> LeadPackage:
+    """Export the package as the lead stands; nothing has happened since the last one, and it is that one."""
+    session, actor = db.session(), current_actor()
+    lead = queries.lead_within(session, lead_id, actor, "lead.export", lock=True)
+    return packages.export(session, lead, actor=actor, now=now())
 
 
 @blueprint.get("/<string:lead_id>/timeline")
@@ -74,7 +134,7 @@ def why(lead_id: str, obligation_id: str) -> dict[str, Any]:
     session = db.session()
     lead = queries.lead_within(session, lead_id, current_actor())
     duty = queries.obligation_of(session, lead, obligation_id)
-    view = views.duty_view(duty, local_day(now()), current_calendar(session))
+    view = views.duty_view(duty, now(), current_calendar(session))
     return {"obligation": view, "days": clocks.why(session, duty)}
 
 
@@ -99,7 +159,7 @@ def take_step(body: dict[str, Any], lead_id: str) -> dict[str, Any]:
 
 def _view(lead: Lead) -> dict[str, Any]:
     session = db.session()
-    return views.lead_view(session, lead, current_actor(), today=local_day(now()), calendar=current_calendar(session))
+    return views.lead_view(session, lead, current_actor(), at=now(), calendar=current_calendar(session))
 
 
 def visible_timeline(lead: Lead) -> list[dict[str, Any]]:
@@ -109,7 +169,7 @@ def visible_timeline(lead: Lead) -> list[dict[str, Any]]:
     names = queries.people_names(session, {event["actor_id"] for event in events})
     hidden = None if queries.sees_reporter(actor, lead) else lead.reporter_id
     return [
-        {**event, "at": rfc3339(event["at"]), "actor_id": None if event["actor_id"] == hidden else event["actor_id"],
+        {**queries.without(event, hidden), "at": rfc3339(event["at"]),
          "actor": "" if event["actor_id"] == hidden else names.get(event["actor_id"], event["actor_id"])}
         for event in events
     ]  # fmt: skip

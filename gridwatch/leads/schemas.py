@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from gridwatch.domain.lead_words import Act
-from gridwatch.web.api import Input, Output
+from gridwatch.web.api import Input, Moment, Output
 
 
 class LeadStepIn(Input):
@@ -33,6 +33,57 @@ class LeadStepIn(Input):
         validate=validate.Range(min=1),
         metadata={"description": "The version of the lead that the sender last saw."},
     )
+
+
+class LeadReportIn(Input):
+    """A report from a desk (T01): the intake's complaint, a market manager's or a worker's finding. Longitude first, WGS-84.
+
+    Refusals: 403 `auth.forbidden`, 404 `entity.not_found`, 422 `lead.input_missing` or `lead.input_invalid`.
+    """
+
+    id = fields.UUID(
+        required=True,
+        metadata={"description": "Made by the sender; the same report sent again makes no second lead."},
+    )
+    category = fields.String(required=True, metadata={"description": "XS01 to XS04."})
+    title = fields.String(load_default="")
+    description = fields.String(load_default="")
+    entity_id = fields.String(load_default=None, allow_none=True)
+    address = fields.String(load_default="")
+    lon = fields.Float(load_default=None, allow_none=True, validate=validate.Range(-180, 180))
+    lat = fields.Float(load_default=None, allow_none=True, validate=validate.Range(-90, 90))
+    grid_code = fields.String(
+        load_default=None, allow_none=True, metadata={"description": "Where neither entity nor point gives a grid."}
+    )
+    evidence = fields.List(
+        fields.String(validate=validate.Regexp(r"^[0-9a-f]{64}\Z")), load_default=list, validate=validate.Length(max=9)
+    )
+
+
+class LeadAsOf(Input):
+    """At which moment."""
+
+    as_of = fields.AwareDateTime(
+        format="iso",
+        load_default=None,
+        metadata={"description": "RFC 3339: the lead as it was then, from its events alone. Without it, as it is."},
+    )
+
+
+class PackageQuery(Input):
+    """Which package."""
+
+    sha256 = fields.String(metadata={"description": "Without it, the newest."})
+
+
+class PackageOut(Output):
+    """A package that was exported of a lead; its bytes are at GET of the same address."""
+
+    lead_id = fields.String(required=True)
+    sha256 = fields.String(required=True, metadata={"description": "Of the bytes, as T32 and T41 name it."})
+    version = fields.Integer(required=True, metadata={"description": "The lead's version that it tells of."})
+    exported_at = Moment(required=True)
+    exported_by = fields.String(required=True)
 
 
 class LeadQuery(Input):
@@ -84,8 +135,21 @@ class LeadOut(Output):
     flags = fields.List(fields.String())
     proposed_department = fields.String(allow_none=True)
     evidence = fields.List(fields.String())
+    level = fields.String(allow_none=True)
+    master_id = fields.String(allow_none=True, metadata={"description": "While it is merged into another lead."})
+    reports = fields.Integer(metadata={"description": "How often it was reported, merged leads included."})
+    related = fields.List(fields.String())
+    as_of = fields.String(allow_none=True, metadata={"description": "The moment that was asked for, else null."})
+    hints = fields.Dict(
+        allow_none=True,
+        metadata={
+            "description": "For the desks that merge and reopen: `duplicates` and `reopen`, other leads that this one may be "
+            "the same as, each with `why` (entity, address, near). Null for a moment of the past."
+        },
+    )
     attachments = fields.Dict(
-        metadata={"description": "How many files the evidence requires, how many are here, and the missing hashes."}
+        allow_none=True,
+        metadata={"description": "How many files the evidence requires, how many are here, and the missing hashes."},
     )
     assignments = fields.List(fields.Dict())
     obligations = fields.List(fields.Dict())

@@ -13,21 +13,20 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from gridwatch.audit import service as audit
-from gridwatch.db import feed
-from gridwatch.db.base import new_id
 from gridwatch.domain import lead_rules
 from gridwatch.domain.errors import Refusal
-from gridwatch.domain.lead_clocks import lead_duty
-from gridwatch.domain.lead_facts import Change, LeadFacts, Moment, NewAsk
-from gridwatch.domain.lead_words import CATEGORIES, ENDED, Act, LeadState
-from gridwatch.domain.obligations import DEFAULT_POLICY, ObligationKind
-from gridwatch.domain.permits import SYSTEM, Actor
+from gridwatch.domain.lead_facts import Change, LeadFacts, Moment
+from gridwatch.domain.lead_replay import apply_change
+from gridwatch.domain.lead_words import CATEGORIES, Act, LeadState
+from gridwatch.domain.obligations import DEFAULT_POLICY
+from gridwatch.domain.permits import SYSTEM, Actor, Role
 from gridwatch.domain.worktime import WorkCalendar, local_day
-from gridwatch.files.service import name_evidence
-from gridwatch.leads import clocks, orders, queries
-from gridwatch.leads.models import Ask, Assignment, Excuse, Lead, Obligation
+from gridwatch.leads import clocks, queries
+from gridwatch.leads.known import LIVE, known_for, lock_others, orphans, receiving
+from gridwatch.leads.models import Lead
 from gridwatch.leads.numbering import next_number
 from gridwatch.leads.placing import place_of
+from gridwatch.leads.writing import chain_of, write
 from gridwatch.tasks.models import Task, Visit
 
 
@@ -69,22 +68,57 @@ def report(session: Session, told: LeadReport, *, actor: Actor, calendar: WorkCa
     _check_report(told)
     place = place_of(session, told, actor)
     at = moment(actor, told.received_at, calendar)
-    lead = Lead(
-        id=told.id, no=next_number(session, place.street_code, at.today), state=LeadState.REPORTED.value,
-        category=told.category, title=told.title.strip() or place.title, description=told.description,
-        entity_id=told.entity_id, address_text=told.address_text or place.address_text, lon=told.lon, lat=told.lat,
-        grid_code=place.grid_code, community_code=place.community_code, street_code=place.street_code,
-        area_path=place.area_path, source=told.source, reporter_id=actor.id, performed_at=told.performed_at,
-        reported_at=told.received_at, flags=sorted(set(told.flags)), evidence=sorted(set(told.evidence)),
-        round=1, bounces=0, returns=0, requests=0, handlings=0, reports=1, related=[], assignments=[], obligations=[],
+    facts = LeadFacts(
+        id=told.id, version=0, state=LeadState.REPORTED, category=told.category, reporter_id=actor.id, source=told.source,
+        area_path=place.area_path, grid_code=place.grid_code, community_code=place.community_code, flags=frozenset(told.flags),
+        evidence=frozenset(told.evidence), entity_id=told.entity_id, address_text=told.address_text or place.address_text,
+        reported_at=told.received_at,
     )  # fmt: skip
+    change = lead_rules.begin(facts, at)
+    change.lead |= {
+        "no": next_number(session, place.street_code, at.today), "title": told.title.strip() or place.title,
+        "description": told.description, "lon": told.lon, "lat": told.lat, "street_code": place.street_code,
+        "performed_at": told.performed_at,
+    }  # fmt: skip
+    lead = Lead(**change.lead, round=1, bounces=0, returns=0, requests=0, handlings=0, reports=1, related=[])
+    lead.assignments, lead.obligations = [], []
     session.add(lead)
-    change = Change("T01", Act.SUBMIT.value, lead={"state": lead.state}, tell=("community_dispatcher",))
-    name_evidence(session, {lead.id: dict.fromkeys(lead.evidence, True)}, actor=actor, now=told.received_at)
-    change.opened.append(lead_duty(ObligationKind.TRIAGE_C, at, "T01"))
     inputs = {key: value for key, value in asdict(told).items() if key not in ("id", "received_at", "performed_at")}
-    _write(session, lead, change, inputs, at, before=None)
+    write(session, lead, change, at, before=None, inputs=inputs)
     return lead
+
+
+def report_once(
+    session: Session, told: Mapping[str, Any], *, actor: Actor, now: datetime, calendar: WorkCalendar
+) -> Lead:
+    """T01 from a desk: `told` as LeadReportIn reads it. Sent again by the same person it gives the lead that it made.
+
+    What the intake takes is a complaint, and lies in a community within the intake's own area. Raises as `report` does.
+    """
+    known = session.get(Lead, str(told["id"]))
+    if known is not None and known.reporter_id == actor.id:
+        return known
+    by_intake = Role.INTAKE_CLERK in actor.roles
+    by_market = Role.MARKET_MANAGER in actor.roles and Role.GRID_WORKER not in actor.roles
+    source = "complaint" if by_intake else "market" if by_market else "worker"
+    named = {
+        name: told[name]
+        for name in ("category", "title", "description", "entity_id", "lon", "lat", "grid_code", "evidence")
+    }
+    wanted = LeadReport(
+        id=str(told["id"]), address_text=told["address"], received_at=now, source=source,
+        flags=["needs_review"] if source == "market" else [], **named,
+    )  # fmt: skip
+    if known is not None:
+        raise _wrong("id", "已被使用 / is in use")
+    lead = report(session, wanted, actor=actor, calendar=calendar)
+    if by_intake and (lead.community_code is None or not actor.holds(Role.INTAKE_CLERK, area_path=lead.area_path)):
+        raise _wrong("address", "须在辖区内的某个社区 / must lie in a community of your area")
+    return lead
+
+
+def _wrong(path: str, problem: str) -> Refusal:
+    return Refusal("lead.input_invalid", reason=problem, fields=[{"path": path, "problem": problem}])
 
 
 def _check_report(told: LeadReport) -> None:
@@ -127,27 +161,61 @@ def take_step(
     """Take one step of the lead table, and the automatic ones that follow from it.
 
     `lead` is within the actor's reach and locked (queries.lead_within). `inputs` are the fields of the row, unchecked.
-    `expected_version` is required from clients; None only for facts that a phone reports. Raises, in this order:
-    403 `lead.not_your_desk`, 409 `lead.changed_meanwhile`, 409 `lead.step_not_allowed`, 422 `lead.input_missing` or
-    `lead.input_invalid`, 409 `lead.guard_failed`, 403 `lead.same_person`.
+    `expected_version` is required from clients; None only for facts that a phone reports, and for the system. What the step
+    does to other leads, the system does in the same transaction. Raises, in the order of ruling R33:
+    403 `lead.not_your_desk` or `lead.same_person`, 409 `lead.changed_meanwhile`, 409 `lead.step_not_allowed` or, where the
+    facts alone decide, `lead.guard_failed`, 422 `lead.input_missing` or `lead.input_invalid`, 409 `lead.guard_failed` where
+    inputs decide too; and 503 `http.busy` while somebody else changes another lead that the step names.
     """
     at = moment(actor, now, calendar)
     facts = queries.facts_of(session, lead)
     # A confirmation takes over what was asked for, so what the asks name must be known too.
     named = {name: value for asked in facts.asks for name, value in asked.inputs.items()}
-    known = queries.known_for(session, lead, {**named, **inputs})
-    change = lead_rules.decide(facts, act, inputs, at, known, expected_version=expected_version)
-    if _roll(session, lead, at):
-        # The tick was late: the windows that exist by now belong to the facts that the step works on.
-        change = lead_rules.decide(
-            queries.facts_of(session, lead), act, inputs, at, known, expected_version=expected_version
-        )
-    entered = _merged(facts, change, inputs)
-    _write(session, lead, change, entered, at, before=facts)
-    followed = lead_rules.automatic(queries.facts_of(session, lead), replace(at, actor=SYSTEM))
+    known = known_for(session, lead, {**named, **inputs}, actor, at.today)
+    # Where the tick was late: the windows that exist by now belong to the facts that the step works on.
+    rolled = clocks.rolled(facts, at)
+    current = apply_change(facts, rolled) if rolled else facts
+    change = lead_rules.decide(current, act, inputs, at, known, expected_version=expected_version)
+    if rolled:
+        write(session, lead, rolled, replace(at, actor=SYSTEM), before=facts, inputs={})
+    facts = _carry_out(session, lead, change, at, before=current, inputs=inputs)
+    by_system = replace(at, actor=SYSTEM)
+    followed = lead_rules.automatic(facts, by_system)
     if followed is not None:
-        _write(session, lead, followed, {}, replace(at, actor=SYSTEM), before=queries.facts_of(session, lead))
+        _carry_out(session, lead, followed, by_system, before=facts, inputs={})
     return lead
+
+
+def _carry_out(
+    session: Session, lead: Lead, change: Change, at: Moment, *, before: LeadFacts, inputs: Mapping[str, Any]
+) -> LeadFacts:
+    """Write a change and what the system does elsewhere because of it; returns the lead as it is then."""
+    confirmed = next((one for one in before.asks if change.asks_end.get(one.id) == "confirmed"), None)
+    entered = {**(confirmed.inputs if confirmed else {}), **inputs}
+    written = write(session, lead, change, at, before=before, inputs=entered)
+    others = lock_others(session, {one.lead_id for one in change.elsewhere})
+    for one in change.elsewhere:
+        take_step(
+            session, others[one.lead_id], Act(one.act), one.inputs, actor=SYSTEM, now=at.now, calendar=at.calendar
+        )
+    return apply_change(before, written)
+
+
+def inherit(session: Session, at: Moment, *, limit: int = 200) -> dict[str, int]:
+    """Hand live assignments of abolished departments to their successors: {"taken"}. Call until it is 0.
+
+    They keep their push and their clocks (edge case (f)). A lead that somebody is changing just now is left for the next
+    tick. `at.actor` is the system. The caller commits each batch.
+    """
+    found = orphans(session, at.today, limit)
+    successors = receiving(session, [unit.department_code for _, unit in found], at.today)
+    taken = 0
+    for lead, unit in found:
+        if unit.department_code in successors and unit.state in LIVE:
+            inputs = {"assignment": unit.id, "department": successors[unit.department_code]}
+            take_step(session, lead, Act.INHERIT, inputs, actor=at.actor, now=at.now, calendar=at.calendar)
+            taken += 1
+    return {"taken": taken}
 
 
 def note_visit(
@@ -166,7 +234,7 @@ def note_visit(
         take_step(session, lead, act, inputs, actor=actor, now=now, calendar=calendar)
     except Refusal as refusal:
         audit.record(
-            session, chain=_chain(lead), act="lead.visit_without_effect", subject=("lead", lead.id), actor_id=actor.id, at=now,
+            session, chain=chain_of(lead), act="lead.visit_without_effect", subject=("lead", lead.id), actor_id=actor.id, at=now,
             data={"visit": visit.id, "code": refusal.code, "state": lead.state}, version=lead.rev,
         )  # fmt: skip
 
@@ -182,105 +250,3 @@ def _step_of_visit(visit: Visit, task: Task) -> tuple[Act, dict[str, Any]] | Non
         points = found.get("failed_points") or visit.remarks or "核查不通过"
         return Act.FAIL, {"failed_points": points, "evidence": evidence}
     return None
-
-
-def _roll(session: Session, lead: Lead, at: Moment) -> list[Obligation]:
-    made: list[Obligation] = []
-    for unit in lead.assignments:
-        made += clocks.roll_windows(session, lead, unit, at)
-    return made
-
-
-def _merged(facts: LeadFacts, change: Change, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    confirmed = next((one for one in facts.asks if change.asks_end.get(one.id) == "confirmed"), None)
-    return {**(confirmed.inputs if confirmed else {}), **inputs}
-
-
-def _chain(lead: Lead) -> str:
-    return lead.community_code or lead.street_code
-
-
-def _write(
-    session: Session, lead: Lead, change: Change, inputs: Mapping[str, Any], at: Moment, *, before: LeadFacts | None
-) -> None:
-    """Write everything that a step changes: one event, and with it state, clocks, tasks and notices."""
-    unit_ids = _write_units(lead, change, at)
-    for name, value in change.lead.items():
-        setattr(lead, name, value)
-    if "evidence" in change.lead:
-        name_evidence(session, {lead.id: dict.fromkeys(lead.evidence, True)}, actor=at.actor, now=at.now)
-    clocks.end_duties(session, lead, change.ended, at)
-    opened = clocks.open_duties(session, lead, change.opened, at, unit_ids)
-    for ask_id, state in change.asks_end.items():
-        session.get_one(Ask, ask_id).state = state
-    session.add_all(_ask(lead, ask, at) for ask in change.new_asks)
-    session.add_all(
-        Excuse(obligation_id=duty_id, excused_by=at.actor.id, reason=reason, at=at.now)
-        for duty_id, reason in change.excused.items()
-    )
-    for order in change.tasks:
-        orders.order_task(session, lead, order, at)
-    if before is not None and lead.state in {state.value for state in ENDED} | {
-        LeadState.COMMUNITY.value,
-        LeadState.DISPATCHED.value,
-    }:
-        orders.withdraw_tasks(session, lead, before, change, at)
-    if before is not None:
-        feed.touch(lead)  # the version rises with every step, also where only a clock, an ask or an assignment moved
-    session.flush()
-    event_id = new_id()
-    audit.record(
-        session, chain=_chain(lead), act=f"lead.{change.act}", subject=("lead", lead.id), actor_id=at.actor.id, at=at.now,
-        version=lead.rev, data=_event_data(lead, change, inputs, before, opened, unit_ids, event_id),
-    )  # fmt: skip
-    orders.tell(session, lead, change, at, event_id)
-
-
-def _write_units(lead: Lead, change: Change, at: Moment) -> dict[str, str]:
-    units = {unit.id: unit for unit in lead.assignments}
-    for unit_id, values in change.units.items():
-        for name, value in values.items():
-            setattr(units[unit_id], "department_code" if name == "department" else name, value)
-    unit_ids = {}
-    for new in change.new_units:
-        row = Assignment(
-            id=new_id(), lead_id=lead.id, round=new["round"], department_code=new["department"], role=new["role"],
-            state="pushed", pushed_at=at.now, push_on=new["push_on"], legal_basis=new["legal_basis"], duty=new["duty"], copies=[],
-            ruled=new["ruled"], holds=[], request_no=0, passed_on=False,
-        )  # fmt: skip
-        lead.assignments.append(row)
-        unit_ids[row.department_code] = row.id
-    return unit_ids
-
-
-def _ask(lead: Lead, ask: NewAsk, at: Moment) -> Ask:
-    return Ask(
-        id=new_id(), lead_id=lead.id, assignment_id=ask.unit_id, step=ask.step, act=ask.act, asked_by=ask.by,
-        asked_at=at.now, inputs=dict(ask.inputs), state="open",
-    )  # fmt: skip
-
-
-def _event_data(
-    lead: Lead, change: Change, inputs: Mapping[str, Any], before: LeadFacts | None, opened: list[Obligation],
-    unit_ids: dict[str, str], event_id: str,
-) -> dict[str, Any]:  # fmt: skip
-    """The event: enough to rebuild the lead from its events alone (invariant I10)."""
-    return {
-        "event": event_id,
-        "step": change.step,
-        "asked": change.asked,
-        "inputs": dict(inputs),
-        "from": before.state.value if before else None,
-        "to": lead.state,
-        "unit": change.unit_id,
-        "lead": {name: value.isoformat() if isinstance(value, datetime) else value for name, value in change.lead.items()},
-        "units": change.units,
-        "new_units": [{**new, "id": unit_ids[new["department"]]} for new in change.new_units],
-        "opened": [
-            {"id": one.id, "kind": one.kind, "k": one.k, "unit": one.assignment_id, "due_on": one.due_on, "cause": one.cause,
-             "anchor_on": one.anchor_on, "days": one.days, "provisional": one.provisional, "supersedes": one.supersedes}
-            for one in opened
-        ],
-        "ended": [{"id": end.duty_id, "how": end.how, "cause": end.cause, "on": end.on} for end in change.ended],
-        "asks_end": change.asks_end,
-    }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -15,16 +15,20 @@ from werkzeug.datastructures import MultiDict
 from gridwatch.areas.queries import departments, prefixes
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_flow import STEPS, Field, Step, rows_of
-from gridwatch.domain.lead_words import STATE_NAMES, Act, LeadState
-from gridwatch.domain.permits import Grant, Role
+from gridwatch.domain.lead_inputs import STEP_OF_RESULT
+from gridwatch.domain.lead_words import ENDED, JOINT_RESULTS, STATE_NAMES, Act, LeadState, UnitState
+from gridwatch.domain.permits import Actor, Grant, Role
 from gridwatch.leads import queries
-from gridwatch.leads.models import Lead
+from gridwatch.leads.lights import duty_words
+from gridwatch.leads.models import Lead, LeadPackage
 from gridwatch.people.models import User
 from gridwatch.people.queries import receivers
 from gridwatch.tasks.models import Visit
-from gridwatch.web.pages import TYPED, moment_words, pick, t
+from gridwatch.web.pages import TYPED, day_words, moment_words, pick, t
 
 SHORT = 120  # a text of at most so many characters gets one line
+NEARBY = 30  # so many other leads are offered
+_ENDED = [state.value for state in ENDED]
 FEW = 4  # so many choices are shown as buttons, more as a list
 STEP_OF = {step.id: step for step in STEPS}
 _BLANKS = re.compile(r"[\s,，;；]+")
@@ -71,14 +75,19 @@ class StepForm:
 # -- building ---------------------------------------------------------------------------------------------------------
 
 
-def forms(session: Session, lead: Lead, allowed: Iterable[Mapping[str, Any]], today: date) -> list[StepForm]:
-    """A form for each entry of `allowed` in the view of a lead."""
-    choose = _Choices(session, lead, today)
+def forms(session: Session, lead: Lead, view: Mapping[str, Any], actor: Actor, today: date) -> list[StepForm]:
+    """A form for each entry of `allowed` in the view of a lead, for the person who looks at it."""
+    choose = _Choices(session, lead, view, actor, today)
     made = []
-    for entry in allowed:
+    for entry in view["allowed"]:
         step, asked = STEP_OF[entry["step"]], {one["name"] for one in entry["fields"]}
         unit = next((unit for unit in lead.assignments if unit.id == entry["assignment"]), None)
-        rows = [choose.field(step, one, unit) for one in step.fields if one.name in asked and one.kind != "unit"]
+        rows = [
+            row
+            for one in step.fields
+            if one.name in asked and one.kind != "unit"
+            for row in (choose.results(one) if one.kind == "results" else (choose.field(step, one, unit),))
+        ]
         made.append(StepForm(entry["act"], step.id, pick(entry["name"]), entry["assignment"], rows))
     return made
 
@@ -86,8 +95,8 @@ def forms(session: Session, lead: Lead, allowed: Iterable[Mapping[str, Any]], to
 class _Choices:
     """What can be chosen for the fields of a lead's steps, looked up once."""
 
-    def __init__(self, session: Session, lead: Lead, today: date) -> None:
-        self.session, self.lead, self.today = session, lead, today
+    def __init__(self, session: Session, lead: Lead, view: Mapping[str, Any], actor: Actor, today: date) -> None:
+        self.session, self.lead, self.view, self.actor, self.today = session, lead, view, actor, today
         self._departments: list[Option] | None = None
 
     def field(self, step: Step, one: Field, unit: Any) -> FormField:
@@ -97,6 +106,8 @@ class _Choices:
             "departments": self._reworking if step.act is Act.FAIL else self._receiving,
             "person": lambda: self._people(one, unit),
             "evidence": lambda: [(digest, f"{digest[:8]}…") for digest in self.lead.evidence],
+            "lead": self._other_leads,
+            "duty": self._late_duties,
         }
         if one.choices:
             made.options = [(code, t(*names)) for code, names in one.choices.items()]
@@ -104,8 +115,14 @@ class _Choices:
             made.options = makers[one.kind]()
         if one.name == "visit":
             made.widget, made.options = "list", self._visits(step)
-        if one.kind == "date":
+        if one.name == "occurred_on":
             made.latest = self.today
+        if one.name == "package":
+            newest = select(LeadPackage.sha256).where(LeadPackage.lead_id == self.lead.id)
+            made.values = list(self.session.scalars(newest.order_by(LeadPackage.exported_at.desc()).limit(1)))
+            made.hint = t(
+                "最近导出的材料包；没有则先导出。", "The package exported last; export one first where there is none."
+            )
         if one.kind == "evidence" and "evidence_is_the_leads" in step.guards:
             made.widget = "checks"
         if one.name == "lead_department" and self.lead.proposed_department:
@@ -114,6 +131,47 @@ class _Choices:
         if one.name == "licence_nos":
             made.hint = t("两名执法人员的证号，用逗号分开。", "Of both officers, with a comma between.")
         return made
+
+    def results(self, one: Field) -> Iterator[FormField]:
+        """The fields of what came of a joint operation: for each department at work how it stands, and what that asks for."""
+        names = dict(self._receiving())
+        for unit in self.lead.assignments:
+            if unit.round != self.lead.round or unit.state != UnitState.WORKING.value:
+                continue
+            name, prefix = names.get(unit.department_code, unit.department_code), f"{one.name}.{unit.department_code}."
+            options = [(code, t(*words)) for code, words in JOINT_RESULTS.items()]
+            yield FormField(f"{prefix}result", f"{name}：{t(one.zh, one.en)}", "radios", True, 1, 0, options)
+            for result, step in _result_steps():
+                for inner in step.fields:
+                    if inner.kind == "unit":
+                        continue
+                    made = self.field(step, inner, unit)
+                    made.name, made.required = f"{prefix}{result}.{inner.name}", False
+                    made.label = f"{name}：{made.label}"
+                    made.hint = t(f"选「{JOINT_RESULTS[result][0]}」时填", f"for “{JOINT_RESULTS[result][1]}”")
+                    yield made
+
+    def _other_leads(self) -> list[Option]:
+        """Leads that this one may be the same as, then the open ones of the place, the newest first."""
+        likely = [(one["id"], f"{one['no']} {one['title']}") for one in self.view["hints"]["duplicates"]]
+        nearby = (
+            queries.leads_within(self.actor)
+            .where(Lead.area_path == self.lead.area_path, Lead.id != self.lead.id, Lead.state.not_in(_ENDED))
+            .with_only_columns(Lead.id, Lead.no, Lead.title)
+            .order_by(Lead.reported_at.desc(), Lead.id)
+            .limit(NEARBY)
+        )
+        others = [(lead_id, f"{no} {title}") for lead_id, no, title in self.session.execute(nearby)]
+        return list(dict([*likely, *others]).items())
+
+    def _late_duties(self) -> list[Option]:
+        """The duties that were not met in time and are not excused yet."""
+        excused = {duty.id for duty in self.lead.obligations if duty.excuse is not None}
+        return [
+            (duty["id"], f"{t(*duty_words(duty['kind'], duty['k']))} {day_words(duty['due_on'])}")
+            for duty in self.view["obligations"]
+            if duty["late"] and duty["id"] not in excused
+        ]
 
     def _receiving(self) -> list[Option]:
         """The departments of the lead's own areas that were not abolished."""
@@ -179,18 +237,41 @@ def row_for(act: Act, state: str) -> Step:
 
 def entered(step: Step, form: MultiDict[str, str]) -> dict[str, Any]:
     """What was filled in, in the kinds that the rules check; what was left empty is left out."""
-    inputs: dict[str, Any] = {}
+    inputs = _read(step.fields, form, TYPED)
     for one in step.fields:
-        values = [value.replace("\r\n", "\n") for value in form.getlist(TYPED + one.name) if value.strip()]
+        if one.kind == "results" and (results := list(_results(f"{TYPED}{one.name}.", form))):
+            inputs[one.name] = results
+    if unit := form.get("assignment"):
+        inputs["assignment"] = unit
+    return inputs
+
+
+def _read(fields: Iterable[Field], form: MultiDict[str, str], prefix: str) -> dict[str, Any]:
+    inputs: dict[str, Any] = {}
+    for one in fields:
+        values = [value.replace("\r\n", "\n") for value in form.getlist(prefix + one.name) if value.strip()]
         if one.kind == "evidence":
-            values += [part for part in _BLANKS.split(form.get(f"{TYPED}{one.name}.new", "")) if part]
+            values += [part for part in _BLANKS.split(form.get(f"{prefix}{one.name}.new", "")) if part]
         if one.kind == "flag":
             inputs |= {one.name: True} if values else {}
         elif values:
             inputs[one.name] = values if one.kind in ("codes", "departments", "evidence") else values[0]
-    if unit := form.get("assignment"):
-        inputs["assignment"] = unit
     return inputs
+
+
+def _results(prefix: str, form: MultiDict[str, str]) -> Iterator[dict[str, Any]]:
+    """One result for each department that was answered for, with the fields of the kind of result that was chosen."""
+    steps = dict(_result_steps())
+    for name, result in form.items():
+        if name.startswith(prefix) and name.endswith(".result") and result in steps:
+            department = name.removeprefix(prefix).removesuffix(".result")
+            yield {"department": department, "result": result} | _read(
+                steps[result].fields, form, f"{prefix}{department}.{result}."
+            )
+
+
+def _result_steps() -> list[tuple[str, Step]]:
+    return [(result, STEP_OF[step]) for result, step in STEP_OF_RESULT.items()]
 
 
 def refill(made: StepForm, form: MultiDict[str, str], refusal: Refusal) -> None:
@@ -201,8 +282,9 @@ def refill(made: StepForm, form: MultiDict[str, str], refusal: Refusal) -> None:
         one.values = form.getlist(TYPED + one.name)
         if one.widget == "evidence" and (new := form.get(f"{TYPED}{one.name}.new", "")):
             one.values.append(new)
-        if one.name in problems:
-            one.problem = _problem(STEP_OF[made.step], one.name, problems[one.name])
+        name = one.name.partition(".")[0]  # what is wrong with a result is said at the first field of the results
+        if name in problems:
+            one.problem = _problem(STEP_OF[made.step], name, problems.pop(name))
 
 
 # -- refusals in words ------------------------------------------------------------------------------------------------

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from gridwatch.domain import lead_rules
-from gridwatch.domain.lead_facts import Moment
+from gridwatch.domain.lead_facts import LeadFacts, Moment, Unit
 from gridwatch.domain.lead_flow import Step, field_json
 from gridwatch.domain.lead_words import CATEGORIES, OUTCOMES, STATE_NAMES, Act
 from gridwatch.domain.obligations import DEFAULT_POLICY, ObligationKind, late_by, lateness_text_en, lateness_text_zh
 from gridwatch.domain.permits import Actor
-from gridwatch.domain.worktime import WorkCalendar
+from gridwatch.domain.worktime import WorkCalendar, local_day
 from gridwatch.files.queries import attachments
 from gridwatch.leads import clocks, queries
+from gridwatch.leads.hints import hints
 from gridwatch.leads.models import Lead, Obligation
 from gridwatch.leads.wording import DUTIES
-from gridwatch.web.clock import now, rfc3339
+from gridwatch.web.clock import rfc3339
 
 # fmt: off
 VERDICT_NAMES: dict[str, tuple[str, str]] = {
@@ -40,12 +41,34 @@ def pair(table: dict[str, tuple[str, str]], code: str | None) -> dict[str, str] 
     return {"zh": zh, "en": en}
 
 
-def lead_view(session: Session, lead: Lead, actor: Actor, *, today: date, calendar: WorkCalendar) -> dict[str, Any]:
+def lead_view(session: Session, lead: Lead, actor: Actor, *, at: datetime, calendar: WorkCalendar) -> dict[str, Any]:
     """A lead with its assignments, obligations and what this person may do now; the reporter only where he may be seen."""
+    facts = queries.facts_of(session, lead)
+    moment = Moment(actor, at, local_day(at), calendar, DEFAULT_POLICY)
+    return {
+        **told(session, lead, actor, at=at, calendar=calendar),
+        "as_of": None,
+        "attachments": attachments(session, [lead.id])[lead.id].as_json(),
+        "hints": hints(session, lead, actor, at),
+        "allowed": [
+            {"act": act.value, "step": step.id, "asks": act is step.ask, "assignment": unit.id if unit else None,
+             "name": _act_name(step.zh, step.en, act is step.ask), "fields": _fields(facts, step, act, unit)}
+            for act, step, unit in lead_rules.allowed(facts, moment)
+        ],
+    }  # fmt: skip
+
+
+def past_view(session: Session, lead: Lead, actor: Actor, *, at: datetime, calendar: WorkCalendar) -> dict[str, Any]:
+    """A lead as it was at a moment (history.lead_as_of): the same shape, with verdicts of then, and nothing to be done."""
+    nothing: dict[str, Any] = {"attachments": None, "hints": None, "allowed": []}
+    return {**told(session, lead, actor, at=at, calendar=calendar), "as_of": rfc3339(at), **nothing}
+
+
+def told(session: Session, lead: Lead, actor: Actor, *, at: datetime, calendar: WorkCalendar) -> dict[str, Any]:
+    """What stands in the rows of a lead, for a person who may read it."""
     ids = {lead.reporter_id, lead.handler_id, *(unit.officer_id for unit in lead.assignments)} - {None}
     names = queries.people_names(session, {str(one) for one in ids})
     departments = queries.department_names(session)
-    at = Moment(actor, now(), today, calendar, DEFAULT_POLICY)
     shown = lead.reporter_id if queries.sees_reporter(actor, lead) else None
     return {
         **summary(lead), "description": lead.description, "lon": lead.lon, "lat": lead.lat, "source": lead.source,
@@ -54,7 +77,7 @@ def lead_view(session: Session, lead: Lead, actor: Actor, *, today: date, calend
         "handler": {"id": lead.handler_id, "name": names.get(lead.handler_id, "")} if lead.handler_id else None,
         "closed_at": rfc3339(lead.closed_at), "outcome": lead.outcome, "outcome_name": pair(OUTCOMES, lead.outcome),
         "bounces": lead.bounces, "proposed_department": lead.proposed_department, "evidence": lead.evidence,
-        "attachments": attachments(session, [lead.id])[lead.id].as_json(),
+        "level": lead.level, "master_id": lead.master_id, "reports": lead.reports, "related": lead.related,
         "assignments": [
             {"id": unit.id, "department": unit.department_code, "name": departments.get(unit.department_code), "role": unit.role,
              "round": unit.round, "state": unit.state, "state_name": pair(STATE_NAMES, unit.state), "push_on": unit.push_on.isoformat(),
@@ -62,18 +85,16 @@ def lead_view(session: Session, lead: Lead, actor: Actor, *, today: date, calend
              "officer": {"id": unit.officer_id, "name": names.get(unit.officer_id, "")} if unit.officer_id else None}
             for unit in lead.assignments
         ],
-        "obligations": [duty_view(duty, today, calendar) for duty in lead.obligations],
-        "allowed": [
-            {"act": act.value, "step": step.id, "asks": act is step.ask, "assignment": unit.id if unit else None,
-             "name": _act_name(step.zh, step.en, act is step.ask), "fields": _fields(step, act)}
-            for act, step, unit in lead_rules.allowed(queries.facts_of(session, lead), at)
-        ],
+        "obligations": [duty_view(duty, at, calendar) for duty in lead.obligations],
     }  # fmt: skip
 
 
-def _fields(step: Step, act: Act) -> list[dict[str, Any]]:
-    """What must be entered; a confirmation takes over what the asker entered."""
-    return [] if step.ask is not None and act is step.act else [field_json(one) for one in step.fields]
+def _fields(facts: LeadFacts, step: Step, act: Act, unit: Unit | None) -> list[dict[str, Any]]:
+    """What can be entered. A confirmation takes over what the asker entered, and adds what was left to whoever confirms."""
+    if step.ask is None or act is not step.act:
+        return [field_json(one) for one in step.fields]
+    asks = [one for one in facts.asks if (one.step, one.unit_id) == (step.id, unit.id if unit else None)]
+    return [field_json(one) for one in step.fields if one.confirmer and one.name not in asks[-1].inputs]
 
 
 def _act_name(zh: str, en: str, asking: bool) -> dict[str, str]:
@@ -96,14 +117,16 @@ def summary(lead: Lead) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def duty_view(duty: Obligation, today: date, calendar: WorkCalendar) -> dict[str, Any]:
-    """An obligation with its verdict today and, when it is late, by how much."""
-    verdict = clocks.verdict_of(duty, today)
+def duty_view(duty: Obligation, at: datetime, calendar: WorkCalendar) -> dict[str, Any]:
+    """An obligation with its verdict at a moment and, when it is late, by how much."""
+    today = local_day(at)
+    verdict = clocks.verdict_of(duty, today, at)
     until = duty.end.on if duty.end is not None else today
-    late = late_by(duty.due_on, until, calendar) if verdict in ("overdue", "missed", "met_late", "cured") else None
+    late = late_by(duty.due_on, until, calendar) or 0 if verdict in ("overdue", "missed", "met_late", "cured") else None
     return {
         "id": duty.id, "kind": duty.kind, "name": duty_name(duty.kind), "k": duty.k, "assignment": duty.assignment_id,
         "round": duty.round, "anchor_on": duty.anchor_on.isoformat(), "days": duty.days, "due_on": duty.due_on.isoformat(),
+        "due_at": rfc3339(duty.due_at),
         "provisional": duty.provisional, "verdict": verdict, "verdict_name": pair(VERDICT_NAMES, verdict), "cause": duty.cause,
         "supersedes": duty.supersedes, "ended_on": duty.end.on.isoformat() if duty.end else None,
         "late_work_days": late, "late": None if late is None else {"zh": lateness_text_zh(late), "en": lateness_text_en(late)},

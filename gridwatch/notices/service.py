@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, not_, select, update
+from sqlalchemy import ColumnElement, Table, not_, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from gridwatch.db import feed
@@ -26,6 +26,7 @@ from gridwatch.notices.models import UNSENT, Notice
 IN_APP = "inapp"
 REMINDER = "reminder"  # the kind of every rung of the ladder; only among these does a newer one replace an older one
 MOVED = "moved"  # word that a due day has moved
+URGENT = "urgent"  # word of a major hazard, which waits for no office hours (T10)
 TEXT_MOST = 300
 HOURLY = "H%"  # stages of the fast lane, which do not wait for the sending window (ruling R9)
 
@@ -110,7 +111,7 @@ def deliver(
 def _due(now: datetime, calendar: WorkCalendar, held: ColumnElement[bool] | None) -> Any:
     waiting = select(_NOTICE).where(UNSENT, _NOTICE.c.channel == IN_APP, _NOTICE.c.send_after <= now)
     if sending_window(now, calendar) != now:
-        waiting = waiting.where(_NOTICE.c.stage.like(HOURLY))
+        waiting = waiting.where(or_(_NOTICE.c.stage.like(HOURLY), _NOTICE.c.kind == URGENT))
     if held is not None:
         waiting = waiting.where(not_(held))
     return waiting.order_by(_NOTICE.c.send_after, _NOTICE.c.id).with_for_update(skip_locked=True)

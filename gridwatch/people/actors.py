@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Date, and_, bindparam, select
 
-from gridwatch.db.base import Instant, db
+from gridwatch.db import quick
+from gridwatch.db.base import Instant
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor, Grant, Role
 from gridwatch.domain.worktime import local_day
@@ -13,7 +16,8 @@ from gridwatch.people.models import AccessToken, GridDuty, RoleGrant, SignIn, Us
 from gridwatch.people.queries import on_duty
 from gridwatch.web.clock import now
 
-_ACTOR = (
+# A row for each pair of a role and a grid on duty; `grid_code` is the last column.
+ACTOR = (
     select(
         User.id, User.name, SignIn.device_id,
         RoleGrant.role, RoleGrant.area_path, RoleGrant.department_code, GridDuty.grid_code,
@@ -38,16 +42,24 @@ def actor_of_token(token: str) -> Actor:
 
     Raises 401 `auth.expired` for a token that is unknown, expired or ended: a client refreshes and learns the rest there.
     """
+    return actor_from(quick.rows(ACTOR, asked_of(token)))
+
+
+def asked_of(token: str) -> dict[str, Any]:
+    """What ACTOR asks of a token, at this moment."""
     moment = now()
-    asked = {"hash": tokens.fingerprint(token), "now": moment, "today": local_day(moment)}
-    rows = db.session.execute(_ACTOR, asked).all()
+    return {"hash": tokens.fingerprint(token), "now": moment, "today": local_day(moment)}
+
+
+def actor_from(rows: list[tuple[Any, ...]]) -> Actor:
+    """The person in rows of ACTOR, whatever columns follow. Raises 401 `auth.expired` where there is none."""
     if not rows:
         raise Refusal("auth.expired")
-    grants = {(row.role, row.area_path, row.department_code): None for row in rows if row.role}
+    user_id, name, device_id, *_ = rows[0]
     return Actor(
-        id=rows[0].id,
-        name=rows[0].name,
-        grants=tuple(Grant(Role(role), area_path, department) for role, area_path, department in grants),
-        grids=tuple(dict.fromkeys(row.grid_code for row in rows if row.grid_code)),
-        device_id=rows[0].device_id,
+        id=user_id,
+        name=name,
+        grants=tuple(Grant(Role(role), *place) for role, *place in dict.fromkeys(row[3:6] for row in rows if row[3])),
+        grids=tuple(dict.fromkeys(row[6] for row in rows if row[6])),
+        device_id=device_id,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
+import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -12,13 +13,15 @@ from gridwatch.db import feed
 from gridwatch.db.feed import Document
 from gridwatch.files.queries import Attachments, attachments
 from gridwatch.sync import words
+from gridwatch.sync.checking import named_hashes
 from gridwatch.sync.models import Item
 from gridwatch.web.clock import rfc3339
 
 
 def outcomes(session: Session, items: list[Item]) -> Iterable[Document]:
     """One document an item. A second content under the same id has none: the first one names it in `facts.also`."""
-    files = attachments(session, {item.id for item in items})
+    own = {item.id: named_hashes(orjson.loads(item.raw)) for item in items if item.kind == "lead.report"}
+    files = attachments(session, {item.id for item in items}, own)
     for item in items:
         if not item.reused:
             scopes = frozenset({f"user:{item.user_id}"} if item.shown else ())

@@ -15,8 +15,8 @@ from gridwatch.db import feed
 from gridwatch.db.feed import FeedRow, FeedScope
 from gridwatch.domain.worktime import local_day
 from gridwatch.sync import queries, snapshots, words
+from gridwatch.sync.judging import release
 from gridwatch.sync.models import Item, RefusedItem
-from gridwatch.sync.service import release
 
 WAITS = timedelta(days=3)
 SHOWN = timedelta(days=90)

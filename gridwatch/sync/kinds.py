@@ -7,7 +7,7 @@ nothing, becomes an outcome here: what is a fact is never refused, only queued f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,16 +20,20 @@ from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_words import Act
 from gridwatch.domain.permits import Actor, Role, scopes_for
 from gridwatch.domain.worktime import WorkCalendar, local_day
+from gridwatch.entities.models import Entity
+from gridwatch.entities.queries import lock_entity
+from gridwatch.entities.service import area_of
 from gridwatch.leads import service as leads
 from gridwatch.leads.models import Lead
 from gridwatch.leads.queries import lead_within
 from gridwatch.people.queries import held_scopes
-from gridwatch.places.models import Grid
+from gridwatch.places.models import Address, Grid
 from gridwatch.sync import checking, words
 from gridwatch.sync.decoding import is_uuid
 from gridwatch.sync.models import Item
 from gridwatch.tasks import service as tasks
 from gridwatch.tasks.models import Visit
+from gridwatch.tasks.rulings import withdraw_visit
 
 _ONCE_HELD = timedelta(days=180)
 
@@ -38,7 +42,8 @@ _ONCE_HELD = timedelta(days=180)
 class Fact:
     """An item to apply: its row (times corrected), what was sent, who sent it, and the calendar and time of applying it.
 
-    The item's own arrival drives its clocks; `now` is later than that only for an item that was held.
+    The item's own arrival drives its clocks; `now` is later than that only for an item that was held or reviewed. `value` is
+    the item as sent, or as a person repaired it; `as_id` is another id to apply it under, for a second content of one id.
     """
 
     item: Item
@@ -47,6 +52,17 @@ class Fact:
     calendar: WorkCalendar
     now: datetime
     is_plausible: bool
+    as_id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of what it makes."""
+        return self.as_id or self.item.id
+
+    @property
+    def scope(self) -> str:
+        """The scope that the phone stood in, empty where it named none."""
+        return self.value.get("scope") or ""
 
     @property
     def payload(self) -> Mapping[str, Any]:
@@ -88,10 +104,15 @@ Handler = Callable[[Session, Fact], Applied]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One row of the table. `on_task`: the item must name a task and the rev of it that the phone knew."""
+    """One row of the table. `on_task`: the item must name a task and the rev of it that the phone knew.
+
+    `together` applies several facts of one sender at once, for a kind that comes by the dozen; it raises where one of them
+    would be refused, having changed nothing that lasts.
+    """
 
     apply: Handler
     on_task: bool = False
+    together: Callable[[Session, list[Fact]], list[Applied]] | None = None
 
 
 def _visit(session: Session, fact: Fact) -> Applied:
@@ -100,8 +121,9 @@ def _visit(session: Session, fact: Fact) -> Applied:
     result = tasks.submit_visit(
         session,
         tasks.VisitReport(
-            id=item.id, task_id=value["task_id"], base_rev=value["base_rev"], device_id=item.device_id, performed_at=fact.performed_at,
-            uncertainty_s=item.uncertainty_s, in_order=item.in_order, received_at=item.received_at, item_version=item.item_version,
+            id=fact.id, task_id=value["task_id"], base_rev=value["base_rev"], device_id=item.device_id, performed_at=fact.performed_at,
+            uncertainty_s=item.uncertainty_s, in_order=item.in_order, received_at=item.received_at,
+            item_version=value.get("item_version"),
             payload=dict(fact.payload), place=value.get("place"), files=checking.files_of(dict(value)),
         ),
         actor=fact.actor, calendar=fact.calendar,
@@ -114,22 +136,26 @@ def _visit(session: Session, fact: Fact) -> Applied:
         leads.note_visit(
             session, result.visit, result.task, actor=fact.actor, now=item.received_at, calendar=fact.calendar
         )
-    return Applied(rev=result.task.rev if result.task else None, became={"kind": "visit", "id": item.id})
+    return Applied(rev=result.task.rev if result.task else None, became={"kind": "visit", "id": fact.id})
 
 
 def _withdraw_visit(session: Session, fact: Fact) -> Applied:
-    """visit.withdraw: {visit_id, reason}. The visit stays as it was sent; that its author took it back is on record for the desk."""
+    """visit.withdraw: {visit_id, reason}. A worker takes a visit of his own back: it counts for nothing, the task is open again.
+
+    Where something stands on the visit (a lead, another visit) a person decides: the item goes to review, by the refusal of
+    the service. In a grid that he lost the task is no longer his: superseded.
+    """
     visit_id = fact.payload.get("visit_id")
     visit = session.get(Visit, visit_id) if is_uuid(visit_id) else None
     if visit is None or visit.by_user != fact.actor.id or visit.task_id != fact.value["task_id"]:
         return _invalid(
             [_problem("payload.visit_id", "应为您在本任务的走访记录 / a visit of yours to this task is needed")]
         )
-    audit.record(
-        session, chain=None, act="visit.withdrawn", subject=("visit", visit.id), actor_id=fact.actor.id, at=fact.item.received_at,
-        data={"reason": str(fact.payload.get("reason") or "")[:500], "task": visit.task_id},
-    )  # fmt: skip
-    return Applied(became={"kind": "visit", "id": visit.id})
+    if visit.grid_code not in fact.actor.grids:
+        return Applied(words.SUPERSEDED, "reassigned")
+    reason = str(fact.payload.get("reason") or "")[:500]
+    task = withdraw_visit(session, visit, reason, actor=fact.actor, at=fact.item.received_at)
+    return Applied(rev=task.rev if task else None, became={"kind": "visit", "id": visit.id})
 
 
 def _report(session: Session, fact: Fact) -> Applied:
@@ -147,9 +173,9 @@ def _report(session: Session, fact: Fact) -> Applied:
     by_market = Role.MARKET_MANAGER in fact.actor.roles and Role.GRID_WORKER not in fact.actor.roles
     lon, lat = fact.point or (None, None)
     report = leads.LeadReport(
-        id=fact.item.id, category=told.get("category") or "", title=told.get("title") or "", description=told.get("description") or "",
+        id=fact.id, category=told.get("category") or "", title=told.get("title") or "", description=told.get("description") or "",
         entity_id=told.get("entity_id") or None, address_text=told.get("address") or "", lon=lon, lat=lat,
-        grid_code=(fact.item.scope or "").partition("grid:")[2] or None, evidence=fact.hashes, performed_at=fact.performed_at,
+        grid_code=fact.scope.partition("grid:")[2] or None, evidence=fact.hashes, performed_at=fact.performed_at,
         received_at=fact.item.received_at, source="market" if by_market else "worker", flags=["needs_review"] if by_market else [],
     )  # fmt: skip
     return _became_lead(leads.report(session, report, actor=fact.actor, calendar=fact.calendar))
@@ -194,15 +220,43 @@ def _held_once(session: Session, fact: Fact, lead_id: str) -> bool:
     )
 
 
-def _keep(session: Session, fact: Fact) -> Applied:
-    """address.bind, checklist.submit, suggestion.submit: the item itself is the record; the desk reads it as it was sent."""
+def _bind(session: Session, fact: Fact) -> Applied:
+    """address.bind: {entity_id, address_code}. A worker at the door says which standard address a market entity stands at.
+
+    An entity of his grid that has no standard address yet gets it; its text, point and grid stay those of the register, which
+    is their master. In every other case (another address is there, another grid, an unknown code) the item is a record that
+    the desk reads beside the entity. `facts.bound` says which it was.
+    """
+    entity_id, code = fact.payload.get("entity_id"), fact.payload.get("address_code")
+    entity = session.get(Entity, entity_id) if is_uuid(entity_id) else None
+    address = session.get(Address, code) if isinstance(code, str) else None
+    bound = False
+    if entity is not None and address is not None and entity.grid_code in fact.actor.grids:
+        entity = lock_entity(session, entity.id)
+        if bound := entity.address_code is None:
+            entity.address_code = address.code
+            session.flush()
+    return replace(_keep(session, fact, about=entity, bound=bound), facts={"bound": bound})
+
+
+def _record_only(session: Session, fact: Fact) -> Applied:
+    """checklist.submit (a market manager's round), suggestion.submit (what a worker proposes): nothing follows by itself.
+
+    The item is the record, with an event in its community's log; the desk reads it in the records of the review page.
+    """
+    return _keep(session, fact)
+
+
+def _keep(session: Session, fact: Fact, about: Entity | None = None, **more: Any) -> Applied:
     item = fact.item
-    grid = session.get(Grid, (item.scope or "").partition("grid:")[2])
+    grid = session.get(Grid, fact.scope.partition("grid:")[2])
+    chain = area_of(about.area_path) if about is not None else grid.community_code if grid else None
     audit.record(
-        session, chain=grid.community_code if grid else None, act=item.kind, subject=("item", item.id),
-        actor_id=fact.actor.id, at=item.received_at, data={"payload": fact.payload, "scope": item.scope},
+        session, chain=chain, act=fact.value["kind"], subject=("entity", about.id) if about is not None else ("item", fact.id),
+        actor_id=fact.actor.id, at=item.received_at,
+        data={"item": fact.id, "payload": fact.payload, "scope": fact.scope, **more},
     )  # fmt: skip
-    return Applied(became={"kind": item.kind.partition(".")[0], "id": item.id})
+    return Applied(became={"kind": fact.value["kind"].partition(".")[0], "id": fact.id})
 
 
 KINDS: dict[str, Kind] = {
@@ -212,9 +266,9 @@ KINDS: dict[str, Kind] = {
     "lead.resubmit": Kind(_lead_step(Act.RESUBMIT, with_evidence=True)),
     "lead.withdraw": Kind(_lead_step(Act.WITHDRAW)),
     "notice.serve": Kind(_lead_step(Act.SERVE_NOTICE, with_evidence=True)),
-    "address.bind": Kind(_keep),
-    "checklist.submit": Kind(_keep),
-    "suggestion.submit": Kind(_keep),
+    "address.bind": Kind(_bind),
+    "checklist.submit": Kind(_record_only),
+    "suggestion.submit": Kind(_record_only),
 }
 
 

@@ -97,9 +97,8 @@ def _ranges(numbers: list[int]) -> list[Range]:
 
 def health(session: Session, actor: Actor, *, cursor: str | None, limit: int) -> dict[str, Any]:
     """A page of the devices of the people whom the actor supervises: each with its person and its ledger."""
-    devices = within(select(Device), actor, "sync.health", {Scope.AREA: _person_in_area})
     found = paging.page(
-        session, devices, [Device.id, Device.user_id], cursor=cursor, limit=limit, key_of=lambda one: [one.id, one.user_id]
+        session, devices_within(actor), [Device.id, Device.user_id], cursor=cursor, limit=limit, key_of=lambda one: [one.id, one.user_id]
     )  # fmt: skip
     read = ledgers(session, [(one.id, one.user_id) for one in found["items"]])
     people = {one.user_id for one in found["items"]}
@@ -115,6 +114,11 @@ def health(session: Session, actor: Actor, *, cursor: str | None, limit: int) ->
         ],
         "next_cursor": found["next_cursor"],
     }
+
+
+def devices_within(actor: Actor) -> Select[Any]:
+    """A statement for the devices of the people whom the actor supervises."""
+    return within(select(Device), actor, "sync.health", {Scope.AREA: _person_in_area})
 
 
 def _person_in_area(actor: Actor, grant: Grant) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gridwatch.db.base import Base, Id, Instant, Json
@@ -66,6 +66,26 @@ class Item(Fed, Base):
         Index("ix_sync_item_shown", "shown", "received_at"),
         {"sqlite_autoincrement": True},
     )
+
+
+class ReviewDecision(Base):
+    """What a person decided about an item that waited for one, with the reason; never edited.
+
+    `act` is applied, refused, in_time or late. `repairs` are the members that took the place of those of the item, whose own
+    text stays as it came; `outcome` and `code` say what the decision led to, `made` is the id of the thing that it made.
+    """
+
+    __tablename__ = "review_decision"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    item_no: Mapped[int] = mapped_column(Serial, ForeignKey("sync_item.no"), nullable=False, index=True)
+    act: Mapped[str] = mapped_column(String(12), nullable=False)
+    reason: Mapped[str] = mapped_column(Text, nullable=False)
+    repairs: Mapped[Any] = mapped_column(Json, nullable=False)
+    by_user: Mapped[str] = mapped_column(Id, nullable=False)
+    at: Mapped[datetime] = mapped_column(Instant, nullable=False)
+    outcome: Mapped[str] = mapped_column(String(12), nullable=False)
+    code: Mapped[str | None] = mapped_column(String(32))
+    made: Mapped[str | None] = mapped_column(Id)
 
 
 class RefusedNumber(Base):

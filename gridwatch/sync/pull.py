@@ -12,13 +12,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy.orm import Session
 
 from gridwatch.db.feed import digest_hex
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.worktime import local_day
 from gridwatch.sync import queries, snapshots, tokens
-from gridwatch.sync.queries import Standing
+from gridwatch.sync.callers import Caller, Standing
+from gridwatch.sync.queries import Build
 from gridwatch.sync.tokens import Position
 from gridwatch.sync.wire import Frame
 from gridwatch.web.clock import rfc3339
@@ -79,8 +79,7 @@ class Part:
 class Pull:
     """One pull of one user."""
 
-    session: Session
-    user_id: str
+    caller: Caller
     wanted: Wanted
     now: datetime
     secret: str
@@ -88,10 +87,8 @@ class Pull:
 
     def answer(self) -> Iterator[bytes | Frame]:
         """The answer, as parts of one JSON text."""
-        today = local_day(self.now)
-        epoch, held = queries.held(self.session, self.user_id, today)
-        own = f"user:{self.user_id}"
-        held = {scope: held[scope] for scope in sorted(held, key=lambda scope: (scope != own, scope))[:MOST_SCOPES]}
+        epoch, own = self.caller.epoch, self.caller.own_scope
+        held = dict(list(self.caller.scopes.items())[:MOST_SCOPES])
         named = {own if name == "user:me" else name: token for name, token in self.wanted.scopes.items()}
         named.update({own: self.wanted.scopes[own]} if own in self.wanted.scopes else {})
         moved = []
@@ -122,7 +119,7 @@ class Pull:
         grids = [scope.removeprefix("grid:") for scope, _, _ in moved if scope != own]
         if len(grids) < 2:
             return moved
-        due = queries.first_due(self.session, grids)
+        due = queries.first_due(grids)
         return sorted(moved, key=lambda row: (row[0] != own, due.get(row[0].removeprefix("grid:"), _NEVER), row[0]))
 
     def _parts(self, epoch: str, moved: list[tuple[str, Standing, Position | None]]) -> tuple[list[Part], bool]:
@@ -140,19 +137,19 @@ class Pull:
 
     def _part(self, epoch: str, scope: str, standing: Standing, position: Position | None, most: int) -> Part:
         if position is not None and position.build is not None:
-            build = queries.build_named(self.session, epoch, scope, position.build)
+            build = queries.build_named(epoch, scope, position.build)
             if build is not None:
                 return self._page(build, position, most)
         elif position is not None and position.seq <= standing.counter:
             part = self._delta(epoch, scope, position.seq, most)
             if part is not None:
                 return part
-        build = snapshots.current(self.session, epoch, scope, standing, self.wanted.schema, page=most, now=self.now)
+        build = snapshots.current(epoch, scope, standing, self.wanted.schema, page=most, now=self.now)
         return self._page(build, Position(epoch, build.seq, build.id), most)
 
     def _delta(self, epoch: str, scope: str, since: int, most: int) -> Part | None:
         """The changes after `since`, or None where the phone stands before the tombstone horizon."""
-        standing, changes = queries.changes(self.session, scope, since=since, most=most + 1)
+        standing, changes = queries.changes(scope, since=since, most=most + 1)
         horizon = (local_day(self.now) - timedelta(days=self.tombstone_days)).isoformat()
         if since < standing.purged_to or (changes and changes[0].changed_on < horizon):
             return None
@@ -162,7 +159,7 @@ class Pull:
         joined = b",".join(map(snapshots.change_text, changes[:most]))
         return Part(head, [joined], min(len(changes), most))
 
-    def _page(self, build: Any, at: Position, most: int) -> Part:
+    def _page(self, build: Build, at: Position, most: int) -> Part:
         """The next page of a snapshot."""
         count = min(most, build.docs - at.offset)
         more = at.offset + count < build.docs

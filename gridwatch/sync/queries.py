@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import date
+from datetime import date, datetime
+from functools import cache
+from types import ModuleType
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Date, Integer, Select, String, and_, bindparam, case, func, select, true
+from sqlalchemy import BigInteger, Integer, Select, and_, bindparam, case, func, select, true
 from sqlalchemy.orm import Session
 
+from gridwatch.db import quick
 from gridwatch.db.feed import FeedRow, FeedScope
 from gridwatch.domain.permits import Actor, Grant, Role
 from gridwatch.people.models import User
 from gridwatch.people.queries import held_scopes
-from gridwatch.sync.models import Item, RefusedItem, ServerState, Snapshot
+from gridwatch.sync.callers import Standing, standing_of
+from gridwatch.sync.models import Item, RefusedItem, Snapshot
 from gridwatch.tasks.models import Task
-
-
-class Standing(NamedTuple):
-    """How a scope stands: its counter, number of live documents, digest as a signed integer, and what was purged."""
-
-    counter: int = 0
-    docs: int = 0
-    digest: int = 0
-    purged_to: int = 0
 
 
 class Change(NamedTuple):
@@ -38,48 +33,24 @@ class Change(NamedTuple):
     changed_on: str
 
 
-_STANDING = tuple(
-    func.coalesce(column, 0) for column in (FeedScope.counter, FeedScope.docs, FeedScope.digest, FeedScope.purged_to)
-)
 _CHANGE = (FeedRow.seq, FeedRow.kind, FeedRow.doc_id, FeedRow.rev, FeedRow.op, FeedRow.doc, FeedRow.changed_on)
 
 
-def held(session: Session, user_id: str, today: date) -> tuple[str, dict[str, Standing]]:
-    """The epoch, and each scope that the user may hold today with its standing. One statement; all that a quiet pull asks."""
-    rows = session.execute(_HELD, {"user_id": user_id, "today": today}).all()
-    return rows[0][0], {scope: Standing(*standing) for _, scope, *standing in rows}
-
-
-def _held_statement() -> Select[Any]:
-    """Made once: building it costs more than running it."""
-    may = held_scopes(bindparam("user_id", type_=String), bindparam("today", type_=Date)).subquery("may")
-    return (
-        select(ServerState.epoch, may.c.scope, *_STANDING)
-        .select_from(ServerState)
-        .join(may, true())
-        .outerjoin(FeedScope, FeedScope.scope == may.c.scope)
-        .order_by(may.c.scope)
-    )
-
-
-_HELD = _held_statement()
-
-
-def changes(session: Session, scope: str, *, since: int, most: int) -> tuple[Standing, list[Change]]:
+def changes(scope: str, *, since: int, most: int) -> tuple[Standing, list[Change]]:
     """A scope's standing and its changes after `since` in rising seq, at most `most`; all from one read, so they agree."""
-    return _read(session, _CHANGES, {"scope": scope, "since": since, "most": most})
+    return _read(_CHANGES, {"scope": scope, "since": since, "most": most})
 
 
-def documents(session: Session, scope: str) -> tuple[Standing, list[Change]]:
+def documents(scope: str) -> tuple[Standing, list[Change]]:
     """A scope's standing and its live documents in rising seq, from one read."""
-    return _read(session, _DOCUMENTS, {"scope": scope})
+    return _read(_DOCUMENTS, {"scope": scope})
 
 
 def _with_standing(wanted: Select[Any]) -> Select[Any]:
     """The standing of a scope beside each of the wanted rows of its feed; alone where there are none."""
     rows = wanted.subquery("changed")
     return (
-        select(*_STANDING, *rows.c)
+        select(*standing_of(FeedScope), *rows.c)
         .select_from(FeedScope)
         .outerjoin(rows, true())
         .where(FeedScope.scope == bindparam("scope"))
@@ -94,33 +65,58 @@ _CHANGES = _with_standing(
 _DOCUMENTS = _with_standing(_OF_SCOPE.where(FeedRow.op == "put"))
 
 
-def _read(session: Session, statement: Select[Any], asked: dict[str, Any]) -> tuple[Standing, list[Change]]:
-    found = session.execute(statement, asked).all()
+def _read(statement: Select[Any], asked: dict[str, Any]) -> tuple[Standing, list[Change]]:
+    found = quick.rows(statement, asked)
     if not found:
         return Standing(), []
     return Standing(*found[0][:4]), [Change(*row[4:]) for row in found if row[4] is not None]
 
 
-def build_of(session: Session, epoch: str, scope: str, seq: int, schema: int) -> Snapshot | None:
+class Build(NamedTuple):
+    """A snapshot: a whole scope at `seq`, its changes in packed blocks one after the other, `blocks` their lengths."""
+
+    id: str
+    scope: str
+    seq: int
+    schema: int
+    epoch: str
+    docs: int
+    digest: int
+    built_at: datetime
+    blocks: list[int]
+    body: bytes
+
+
+_BUILD = select(*(getattr(Snapshot, name) for name in Build._fields)).where(
+    Snapshot.epoch == bindparam("epoch"), Snapshot.scope == bindparam("scope")
+)
+_BUILD_OF = _BUILD.where(
+    Snapshot.seq == bindparam("seq", type_=BigInteger), Snapshot.schema == bindparam("schema", type_=Integer)
+)
+_BUILD_NAMED = _BUILD.where(Snapshot.id == bindparam("name"))
+
+
+def build_of(epoch: str, scope: str, seq: int, schema: int) -> Build | None:
     """The kept snapshot of a scope at one seq for one schema."""
-    return session.scalars(
-        select(Snapshot).where(
-            Snapshot.epoch == epoch, Snapshot.scope == scope, Snapshot.seq == seq, Snapshot.schema == schema
-        )
-    ).first()
+    asked = {"epoch": epoch, "scope": scope, "seq": seq, "schema": schema}
+    return next((Build(*row) for row in quick.rows(_BUILD_OF, asked)), None)
 
 
-def build_named(session: Session, epoch: str, scope: str, name: str) -> Snapshot | None:
+def build_named(epoch: str, scope: str, name: str) -> Build | None:
     """The kept snapshot of that name, if it is of this scope and epoch."""
-    return session.scalars(
-        select(Snapshot).where(Snapshot.id == name, Snapshot.epoch == epoch, Snapshot.scope == scope)
-    ).first()
+    asked = {"epoch": epoch, "scope": scope, "name": name}
+    return next((Build(*row) for row in quick.rows(_BUILD_NAMED, asked)), None)
 
 
-def first_due(session: Session, grids: Collection[str]) -> dict[str, date]:
+def first_due(grids: Collection[str]) -> dict[str, date]:
     """For each of these grids with open tasks, the day on which the next one is due."""
-    next_due = select(Task.grid_code, func.min(Task.due_on)).where(Task.grid_code.in_(grids), Task.closed_at.is_(None))
-    return {grid: due_on for grid, due_on in session.execute(next_due.group_by(Task.grid_code)) if grid}
+    return {grid: due_on for grid, due_on in quick.rows(_first_due(quick.dialect()), {"grids": list(grids)}) if grid}
+
+
+@cache
+def _first_due(dialect: ModuleType) -> Select[Any]:
+    open_there = (dialect.among_given(Task.grid_code, "grids"), Task.closed_at.is_(None))
+    return select(Task.grid_code, func.min(Task.due_on)).where(*open_there).group_by(Task.grid_code)
 
 
 def stored_items(session: Session, ids: Iterable[str]) -> list[Item]:
@@ -133,12 +129,12 @@ def refused_items(session: Session, ids: Collection[str]) -> set[str]:
     return set(session.scalars(select(RefusedItem.id).where(RefusedItem.id.in_(ids)))) if ids else set()
 
 
-def sender(session: Session, item: Item, today: date) -> Actor | None:
-    """Who sent an item, with the roles and grids of today; None for somebody who is disabled."""
+def sender(session: Session, item: Item, on: date, *, disabled_too: bool = False) -> Actor | None:
+    """Who sent an item, with the roles of now and the grids of a day; None for somebody who is disabled, unless he counts too."""
     user = session.get(User, item.user_id)
-    if user is None or user.disabled_at is not None:
+    if user is None or (user.disabled_at is not None and not disabled_too):
         return None
-    scopes = session.scalars(held_scopes(user.id, today))
+    scopes = session.scalars(held_scopes(user.id, on))
     return Actor(
         id=user.id,
         name=user.name,

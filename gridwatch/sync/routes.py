@@ -9,10 +9,11 @@ from flask import Response, current_app, request
 
 from gridwatch.db.base import db
 from gridwatch.domain.errors import Refusal
-from gridwatch.sync import decoding, heartbeats, ledger, pull, reference, rx, schemas, service, wire
+from gridwatch.sync import decoding, heartbeats, ledger, pull, reference, reviewing, rx, schemas, service, waiting, wire
+from gridwatch.sync.callers import caller_of_token
 from gridwatch.web.api import Blueprint
 from gridwatch.web.clock import now, rfc3339
-from gridwatch.web.identity import current_actor, permit
+from gridwatch.web.identity import current_actor, permit, writes
 
 blueprint = Blueprint("sync", __name__, url_prefix="/api/v1")
 
@@ -27,16 +28,16 @@ def _takes(schema: schemas.Output | type[schemas.Output]) -> dict[str, Any]:
 @blueprint.post("/sync/pull")
 @blueprint.doc(**_takes(schemas.PullIn))
 @blueprint.response(200, schemas.PullOut)
-@permit("sync.phone")
+@permit("sync.phone", asks=caller_of_token)
 def post_pull() -> Response:
     """What changed in the scopes that the caller may hold now."""
-    actor, settings, moment = current_actor(), current_app.config["GRIDWATCH"], now()
+    caller, settings, moment = current_actor(), current_app.config["GRIDWATCH"], now()
     wanted = pull.read(wire.read_json(_MOST_PULL_BYTES, Refusal("http.too_large")))
-    answer = pull.Pull(db.session(), actor.id, wanted, moment, settings.secret_key, settings.tombstone_days).answer()
+    answer = pull.Pull(caller, wanted, moment, settings.secret_key, settings.tombstone_days).answer()
     response = wire.answer(answer)
-    if wanted.heartbeat is not None and actor.device_id is not None:
+    if wanted.heartbeat is not None and caller.device_id is not None:
         heartbeats.of_this_process().note(
-            current_app._get_current_object(), actor.device_id, actor.id, wanted.heartbeat, moment
+            current_app._get_current_object(), caller.device_id, caller.id, wanted.heartbeat, moment
         )
     return response
 
@@ -58,7 +59,7 @@ def post_push() -> Response:
 @blueprint.get("/sync/rx/<kind>")
 @blueprint.doc(parameters=schemas.RX_QUERY)
 @blueprint.response(200, schemas.RxOut)
-@permit("sync.phone", hidden="sync.scope_not_found")
+@permit("sync.phone", hidden="sync.scope_not_found", asks=caller_of_token)
 def get_rx(kind: str) -> Response:
     """The documents of one kind in one scope after a checkpoint, for RxDB's replication: `_deleted` marks what left."""
     asked = request.args
@@ -66,7 +67,7 @@ def get_rx(kind: str) -> Response:
         raise Refusal("input.invalid", fields=[{"path": "scope", "problem": "应有范围 / a scope is needed"}])
     wanted = rx.Wanted(kind, asked["scope"], asked.get("checkpoint"), asked.get("limit"))
     settings = current_app.config["GRIDWATCH"]
-    return wire.answer(rx.Reading(db.session(), current_actor().id, wanted, now(), settings.tombstone_days).answer())
+    return wire.answer(rx.Reading(db.session(), current_actor(), wanted, now(), settings.tombstone_days).answer())
 
 
 @blueprint.post("/sync/rx/submissions")
@@ -86,6 +87,72 @@ def post_rx_submissions() -> Response:
 def get_devices(query: dict[str, Any]) -> dict[str, Any]:
     """The phones of the area: last contact, what is unsent, and which numbers never arrived. No league table of people."""
     return ledger.health(db.session(), current_actor(), cursor=query["cursor"], limit=query["limit"])
+
+
+# -- review -----------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/sync/review")
+@blueprint.arguments(schemas.ReviewQuery, location="query")
+@blueprint.response(200, schemas.ReviewPage)
+@permit("sync.review")
+def get_review(query: dict[str, Any]) -> dict[str, Any]:
+    """What phones sent and a person must decide; or the records that only the desk reads; or what was decided."""
+    page = {"cursor": query["cursor"], "limit": query["limit"]}
+    return waiting.listed(db.session(), current_actor(), query["view"], now(), **page)
+
+
+@blueprint.get("/sync/review/<int:no>")
+@blueprint.response(200, schemas.ReviewItemOut)
+@permit("sync.review", hidden="sync.review_not_found")
+def get_review_item(no: int) -> dict[str, Any]:
+    """One item as it was sent, why it waits, and what the server knows now beside it. `no` is on its receipt."""
+    return _review_item(no)
+
+
+@blueprint.post("/sync/review/<int:no>/apply")
+@blueprint.arguments(schemas.ApplyIn)
+@blueprint.response(200, schemas.ReviewItemOut)
+@permit("sync.review", hidden="sync.review_not_found")
+@writes
+def post_review_apply(body: dict[str, Any], no: int) -> dict[str, Any]:
+    """Apply an item, as it was sent or repaired. What was sent stays as it is, the repaired members are kept beside it."""
+    reviewing.apply(db.session(), no, _decision(body), repairs=body["repairs"], apart=body["apart"])
+    return _review_item(no)
+
+
+@blueprint.post("/sync/review/<int:no>/refuse")
+@blueprint.arguments(schemas.DecisionIn)
+@blueprint.response(200, schemas.ReviewItemOut)
+@permit("sync.review", hidden="sync.review_not_found")
+@writes
+def post_review_refuse(body: dict[str, Any], no: int) -> dict[str, Any]:
+    """Leave an item without effect, as evidence; its phone is told why."""
+    reviewing.refuse(db.session(), no, _decision(body))
+    return _review_item(no)
+
+
+@blueprint.post("/sync/review/<int:no>/timeliness")
+@blueprint.arguments(schemas.TimelinessIn)
+@blueprint.response(200, schemas.ReviewItemOut)
+@permit("sync.review", hidden="sync.review_not_found")
+@writes
+def post_review_timeliness(body: dict[str, Any], no: int) -> dict[str, Any]:
+    """Say whether a visit of unclear time was in time."""
+    reviewing.judge_timeliness(db.session(), no, _decision(body), in_time=body["in_time"])
+    return _review_item(no)
+
+
+def _decision(body: dict[str, Any]) -> reviewing.Decision:
+    return reviewing.Decision(current_actor(), now(), body["reason"].strip(), body["expected_version"])
+
+
+def _review_item(no: int) -> dict[str, Any]:
+    session, actor = db.session(), current_actor()
+    return waiting.shown(session, actor, waiting.item_within(session, no, actor), now())
+
+
+# -- reference data ---------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/ref")

@@ -27,10 +27,10 @@ from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import local_day
 from gridwatch.people.queries import held_scopes
 from gridwatch.sync import decoding, queries, service
+from gridwatch.sync.callers import Caller, Standing
 from gridwatch.sync.canonical import sha256
 from gridwatch.sync.decoding import Arrived, Envelope
 from gridwatch.sync.models import Forgotten
-from gridwatch.sync.queries import Standing
 
 KINDS = {
     "grid": frozenset({"grid", "address", "entity", "task", "lead", "market"}),
@@ -78,7 +78,7 @@ class Reading:
     """One request of one user for documents."""
 
     session: Session
-    user_id: str
+    caller: Caller
     wanted: Wanted
     now: datetime
     tombstone_days: int
@@ -90,9 +90,9 @@ class Reading:
         422 `input.invalid` for a checkpoint that is no JSON or a limit out of range.
         """
         today = local_day(self.now)
-        epoch, held = queries.held(self.session, self.user_id, today)
-        scope = f"user:{self.user_id}" if self.wanted.scope == "user:me" else self.wanted.scope
-        once = held_scopes(self.user_id, today, since=today - timedelta(days=self.tombstone_days))
+        epoch, held = self.caller.epoch, self.caller.scopes
+        scope = self.caller.own_scope if self.wanted.scope == "user:me" else self.wanted.scope
+        once = held_scopes(self.caller.id, today, since=today - timedelta(days=self.tombstone_days))
         known = scope in held or scope in set(self.session.scalars(once))
         if not known or self.wanted.kind not in KINDS[scope.partition(":")[0]]:
             raise Refusal("sync.scope_not_found")

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from gridwatch.sync import pull, rx, service
-from gridwatch.web.api import Input, Output
+from gridwatch.sync import pull, reviewing, rx, service, waiting
+from gridwatch.sync.kinds import KINDS
+from gridwatch.web.api import Input, Moment, Output
 from gridwatch.web.clock import rfc3339
 
 
@@ -93,7 +94,7 @@ class ItemIn(Output):
     device_no = fields.Integer(
         required=True, metadata={"description": "1, 2, 3 … for each device and user, without gaps."}
     )
-    kind = fields.String(required=True, validate=validate.OneOf(sorted(service.KINDS)))
+    kind = fields.String(required=True, validate=validate.OneOf(sorted(KINDS)))
     captured_at = fields.String(
         required=True, allow_none=True, metadata={"description": "RFC 3339 with offset, by the phone's clock."}
     )
@@ -250,3 +251,126 @@ class HealthPage(Output):
 
     items = fields.List(fields.Nested(HealthOut), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
+
+
+# -- review -----------------------------------------------------------------------------------------------------------
+
+
+class ReviewQuery(Input):
+    """Which part of the queue, and which page of it."""
+
+    view = fields.String(
+        load_default="waiting",
+        validate=validate.OneOf(waiting.VIEWS),
+        metadata={"description": "waiting, the oldest first; records and decided, the newest first."},
+    )
+    cursor = fields.String(load_default=None)
+    limit = fields.Integer(load_default=50)
+
+
+class DecisionIn(Input):
+    """What every decision says: why, and which version of the item was seen."""
+
+    expected_version = fields.Integer(required=True, strict=True, validate=validate.Range(min=1))
+    reason = fields.String(
+        required=True, validate=[validate.Length(max=500), validate.Regexp(r"(?s).*\S", error="不能为空 / not blank")]
+    )
+
+
+class ApplyIn(DecisionIn):
+    """Apply an item that waits. Without `repairs` as it was sent, on the state of now."""
+
+    repairs = fields.Dict(
+        keys=fields.String(),
+        load_default=dict,
+        metadata={
+            "description": "Members that take the place of those sent, whole: " + ", ".join(reviewing.REPAIRABLE)
+        },
+    )
+    apart = fields.Boolean(
+        load_default=False, metadata={"description": "Give a second content of one id an id of its own."}
+    )
+
+
+class TimelinessIn(DecisionIn):
+    """Whether a visit of unclear time was in time."""
+
+    in_time = fields.Boolean(required=True)
+
+
+class ReviewOut(Output):
+    """An item in a few words. `question` is repair, two_contents, timeliness, or null where nothing is asked (any more)."""
+
+    no = fields.Integer(required=True, metadata={"description": "The number on the receipt."})
+    id = fields.String(required=True)
+    version = fields.Integer(required=True)
+    kind = fields.String(required=True)
+    question = fields.String(required=True, allow_none=True)
+    title = fields.String(required=True)
+    outcome = fields.String(required=True)
+    code = fields.String(required=True, allow_none=True)
+    message = fields.String(required=True)
+    sender = fields.Nested(HolderOut, required=True)
+    device = fields.Dict(required=True)
+    device_no = fields.Integer(required=True, allow_none=True)
+    captured_at = Moment(required=True, allow_none=True)
+    received_at = Moment(required=True)
+
+
+class ReviewPage(Output):
+    """A page of the queue."""
+
+    items = fields.List(fields.Nested(ReviewOut), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class ContentOut(Output):
+    """One of several contents under one id."""
+
+    no = fields.Integer(required=True)
+    reused = fields.Boolean(required=True)
+    sha256 = fields.String(required=True)
+    received_at = Moment(required=True)
+    raw = fields.String(required=True)
+    value = fields.Dict(required=True)
+    outcome = fields.String(required=True)
+    code = fields.String(required=True, allow_none=True)
+    became = fields.Dict(required=True, allow_none=True)
+
+
+class DecisionOut(Output):
+    """A decision of a person: applied, refused, in_time or late; `repairs` stand beside what was sent."""
+
+    act = fields.String(required=True)
+    reason = fields.String(required=True)
+    repairs = fields.Dict(required=True)
+    by = fields.Nested(HolderOut, required=True)
+    at = Moment(required=True)
+    outcome = fields.String(required=True)
+    code = fields.String(required=True, allow_none=True)
+    made = fields.String(required=True, allow_none=True)
+
+
+class BesideOut(Output):
+    """The task, lead and market entity that the item speaks of, as they are now; null where there is none within reach."""
+
+    task = fields.Dict(required=True, allow_none=True)
+    lead = fields.Dict(required=True, allow_none=True)
+    entity = fields.Dict(required=True, allow_none=True)
+
+
+class ReviewItemOut(ReviewOut):
+    """One item whole: what was sent (`raw`, untouched), why it waits (`facts`), what the server knows `now`."""
+
+    facts = fields.Dict(required=True)
+    became = fields.Dict(required=True, allow_none=True)
+    raw = fields.String(required=True)
+    value = fields.Dict(required=True)
+    sha256 = fields.String(required=True)
+    corrected_at = Moment(required=True, allow_none=True)
+    uncertainty_s = fields.Integer(required=True, allow_none=True)
+    in_order = fields.Boolean(required=True)
+    attachments = fields.Dict(required=True)
+    now = fields.Nested(BesideOut, required=True)
+    contents = fields.List(fields.Nested(ContentOut), required=True)
+    decisions = fields.List(fields.Nested(DecisionOut), required=True)

@@ -11,12 +11,11 @@ crossing order) ends in a unique key, a stale row or a deadlock, and is tried ag
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import orjson
 from flask import current_app
 from sqlalchemy import bindparam, select, text, true
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -26,17 +25,17 @@ from sqlalchemy.orm.exc import StaleDataError
 from gridwatch.calendars.queries import current_calendar
 from gridwatch.db import feed
 from gridwatch.db.base import Instant, db
-from gridwatch.db.session import savepoint, transaction
+from gridwatch.db.session import transaction
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import WorkCalendar
 from gridwatch.files import queries as files
 from gridwatch.files.service import name_evidence
 from gridwatch.people.models import Device
-from gridwatch.sync import capture, checking, queries, words
+from gridwatch.sync import capture, checking, judging, queries, words
 from gridwatch.sync.decoding import Arrived, Envelope, is_uuid
 from gridwatch.sync.documents import outcomes, receipt, refusal
-from gridwatch.sync.kinds import KINDS, Applied, Fact, from_refusal
+from gridwatch.sync.kinds import Applied
 from gridwatch.sync.models import Item, RefusedItem
 
 log = logging.getLogger("gridwatch")
@@ -196,14 +195,12 @@ class _Batch:
             self._name_evidence(new)
             self._place_in_order(new)
             calendar = current_calendar(self.session)
-            for slot in _dependencies_first(new):
-                self._decide(slot.item, slot.arrived.value, calendar)
-                slot.item.first_outcome, slot.item.first_code = slot.item.outcome, slot.item.code
+            self._decide(new, calendar)
             self.session.add_all(sorted((slot.item for slot in new), key=lambda item: item.id))
             self.session.flush()
             self._name_second_contents(new)
             for item in self._waiting():
-                release(self.session, item, self.actor, calendar, self.now, last=self.last)
+                judging.release(self.session, item, self.actor, calendar, self.now, last=self.last)
             self._replace_refused([slot.item for slot in new if slot.item.id in refused])
         _note_missing(self.session, slots, self.actor)
         return [slot.result() for slot in slots]
@@ -241,13 +238,19 @@ class _Batch:
         around = sorted(stored + fresh)
         for slot in new:
             item = slot.item
-            item.in_order = capture.in_order(item.device_no, _capture_of(item), around)
+            item.in_order = capture.in_order(item.device_no, judging.capture_of(item), around)
 
-    def _decide(self, item: Item, value: dict[str, Any], calendar: WorkCalendar) -> None:
-        if item.reused:
-            _settle(item, Applied(words.REVIEW, "id_reused", {"first_sha256": self.known[item.id][0].sha256}))
-        else:
-            judge(self.session, item, value, self.actor, calendar, self.now, come=self.known.keys(), last=self.last)
+    def _decide(self, new: list[Slot], calendar: WorkCalendar) -> None:
+        """Apply what is new, each item behind those that it depends on."""
+        first = [slot for slot in new if not slot.item.reused]
+        for slot in new:
+            if slot.item.reused:
+                sha256 = self.known[slot.item.id][0].sha256
+                judging.settle(slot.item, Applied(words.REVIEW, "id_reused", {"first_sha256": sha256}))
+        cases = [judging.Case(slot.item, slot.arrived.value) for slot in first]
+        judging.judge_all(self.session, cases, self.actor, calendar, self.now, come=self.known.keys(), last=self.last)
+        for slot in new:
+            slot.item.first_outcome, slot.item.first_code = slot.item.outcome, slot.item.code
 
     def _note_refused(self, slots: list[Slot]) -> None:
         """The gap ledger knows the numbers of what was rejected, so that nobody looks for them."""
@@ -294,91 +297,6 @@ class _Batch:
                 select(Item).where(Item.outcome == words.HELD, Item.user_id == self.actor.id).order_by(Item.no)
             )
         )
-
-
-def judge(
-    session: Session, item: Item, value: dict[str, Any], actor: Actor, calendar: WorkCalendar, now: datetime, *,
-    come: Collection[str] = (), last: bool = True,
-) -> None:  # fmt: skip
-    """Check an item, wait for what it depends on, apply it; write the outcome into the row. Never raises for the item's sake.
-
-    `come` are ids that are being stored beside it. What another transaction may have caused (a unique key, a stale row) is
-    raised, unless this is the `last` try.
-    """
-    kind = KINDS.get(value["kind"]) if isinstance(value.get("kind"), str) else None
-    wrong = checking.problems(value, on_task=kind is not None and kind.on_task, has_nul="\\u0000" in item.raw)
-    if kind is None:
-        wrong.append({"path": "kind", "problem": f"应为 {'、'.join(KINDS)} 之一 / one of {', '.join(KINDS)}"})
-    if wrong:
-        _settle(item, Applied(words.REVIEW, "payload_invalid", {"fields": wrong}))
-        return
-    lacking = _lacking(session, value.get("depends_on") or (), come)
-    if lacking:
-        _settle(item, Applied(words.HELD, None, {"waits_for": lacking}), lacking)
-        return
-    plausible = _capture_of(item).is_plausible(item.received_at)
-    try:
-        with savepoint(session):
-            applied = kind.apply(session, Fact(item, value, actor, calendar, now, plausible))
-    except Refusal as refusal:
-        applied = from_refusal(refusal)
-    except Exception as problem:
-        if isinstance(problem, OperationalError | StaleDataError) or (isinstance(problem, IntegrityError) and not last):
-            raise
-        log.error("item %s of kind %s could not be applied", item.id, item.kind, exc_info=problem)
-        applied = Applied(words.REVIEW, "not_applied")
-    if not plausible and (applied.outcome, applied.code) == (words.ACCEPTED, None):
-        applied = replace(applied, code="implausible_time")
-    _settle(item, applied)
-
-
-def release(
-    session: Session, item: Item, actor: Actor, calendar: WorkCalendar, now: datetime, *, last: bool = True
-) -> bool:
-    """Apply a held item if all that it waits for is stored by now; returns whether it was. `actor` is the one who sent it."""
-    if _lacking(session, item.waits_for, ()):
-        return False
-    judge(session, item, orjson.loads(item.raw), actor, calendar, now, last=last)
-    return True
-
-
-def _settle(item: Item, applied: Applied, waits_for: list[str] | None = None) -> None:
-    also = {"also": item.facts["also"]} if "also" in item.facts else {}
-    item.outcome, item.code, item.facts = applied.outcome, applied.code, {**applied.facts, **also}
-    item.result_rev, item.became, item.waits_for = applied.rev, applied.became, waits_for or []
-
-
-def _lacking(session: Session, wanted: Iterable[str], come: Collection[str]) -> list[str]:
-    """The ids among `wanted` that nobody has sent yet. What is stored counts as come, whatever its own outcome is."""
-    open_ = list(dict.fromkeys(one for one in wanted if one not in come))
-    stored = set(session.scalars(select(Item.id).where(Item.id.in_(open_)))) if open_ else set()
-    return [one for one in open_ if one not in stored]
-
-
-def _dependencies_first(slots: list[Slot]) -> Iterator[Slot]:
-    """The slots in the order sent, but each behind those that it depends on; in a ring, the order sent."""
-    by_id = {slot.arrived.id: slot for slot in reversed(slots)}
-    seen: set[int] = set()
-    for root in slots:
-        path = [(root, iter(_named(root)))] if id(root) not in seen else []
-        seen.add(id(root))
-        while path:
-            slot, wanted = path[-1]
-            follow = next((by_id[one] for one in wanted if one in by_id and id(by_id[one]) not in seen), None)
-            if follow is None:
-                yield path.pop()[0]
-            else:
-                seen.add(id(follow))
-                path.append((follow, iter(_named(follow))))
-
-
-def _named(slot: Slot) -> list[str]:
-    wanted = slot.arrived.value.get("depends_on")
-    return [one for one in wanted if isinstance(one, str)] if isinstance(wanted, list) else []
-
-
-def _capture_of(item: Item) -> capture.Capture:
-    return capture.Capture(item.captured_at, item.corrected_at, item.uncertainty_s)
 
 
 def _short(value: Any, most: int) -> str | None:

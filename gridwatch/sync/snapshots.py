@@ -20,7 +20,9 @@ from gridwatch.db.base import Instant, Json
 from gridwatch.db.feed import FeedScope
 from gridwatch.db.session import transaction
 from gridwatch.sync import queries
+from gridwatch.sync.callers import Standing
 from gridwatch.sync.models import ServerState, Snapshot
+from gridwatch.sync.queries import Build
 from gridwatch.sync.wire import Frame, pack, unpack
 
 log = logging.getLogger("gridwatch")
@@ -43,16 +45,14 @@ def change_text(change: queries.Change) -> bytes:
     return f'{head}"rev":{change.rev},"seq":{change.seq},"doc":{change.doc}}}'.encode()
 
 
-def current(
-    session: Session, epoch: str, scope: str, standing: queries.Standing, schema: int, *, page: int, now: datetime
-) -> Snapshot:
+def current(epoch: str, scope: str, standing: Standing, schema: int, *, page: int, now: datetime) -> Build:
     """The snapshot of a scope at (or after) `standing`: the kept one, else a new one. One of more than `page` documents is kept
     before it is returned, since its next page may be asked of another process."""
     if standing.docs >= KEPT_FROM:
-        kept = queries.build_of(session, epoch, scope, standing.counter, schema)
+        kept = queries.build_of(epoch, scope, standing.counter, schema)
         if kept is not None:
             return kept
-    built = _build(session, epoch, scope, schema, now)
+    built = _build(epoch, scope, schema, now)
     if built.docs > page:
         _keep(built)
     elif built.docs >= KEPT_FROM:
@@ -63,27 +63,26 @@ def current(
     return built
 
 
-def _build(session: Session, epoch: str, scope: str, schema: int, now: datetime) -> Snapshot:
-    standing, changes = queries.documents(session, scope)
+def _build(epoch: str, scope: str, schema: int, now: datetime) -> Build:
+    standing, changes = queries.documents(scope)
     name = hashlib.sha256(f"{epoch} {scope} {standing.counter} {schema}\n".encode())
     blocks: list[Frame] = []
     for start in range(0, len(changes), BLOCK):
         block = _SEPARATOR.join(map(change_text, changes[start : start + BLOCK]))
         name.update(block)
         blocks.append(pack(block))
-    return Snapshot(
+    return Build(
         id=name.hexdigest()[:16], scope=scope, seq=standing.counter, schema=schema, epoch=epoch, docs=len(changes),
         digest=standing.digest, built_at=now, blocks=[len(block) for block in blocks], body=b"".join(blocks),
     )  # fmt: skip
 
 
-def _keep(built: Snapshot) -> None:
-    columns = {column.key: getattr(built, column.key) for column in Snapshot.__table__.columns}
+def _keep(built: Build) -> None:
     with transaction() as session:
-        session.execute(_KEEP, columns)
+        session.execute(_KEEP, built._asdict())
 
 
-def page_of(snapshot: Snapshot, start: int, count: int) -> Iterator[bytes | Frame]:
+def page_of(snapshot: Build, start: int, count: int) -> Iterator[bytes | Frame]:
     """`count` documents from place `start` on, as parts of a JSON array: whole blocks stay packed, the rest is cut out."""
     at = first = 0
     for length in snapshot.blocks:

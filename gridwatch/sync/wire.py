@@ -62,6 +62,8 @@ def read_json(most: int, too_large: Refusal) -> bytes:
 
 def _plain(most: int) -> bytes:
     """The body as it comes, at most one piece more than `most` bytes."""
+    if request.content_length is not None:
+        return request.stream.read()  # never more than it said, and that was checked
     body = bytearray()
     while len(body) <= most and (piece := request.stream.read(_PIECE)):
         body += piece
@@ -86,9 +88,9 @@ def _gunzip(most: int) -> bytes:
 def answer(parts: Iterable[bytes | Frame]) -> Response:
     """A 200 of JSON made of `parts`, packed as the client accepts it; never stored by anybody on the way."""
     parts = list(parts)
-    accepted = request.accept_encodings
     coding = None
     if sum(map(len, parts)) > _WORTH_PACKING or any(isinstance(part, Frame) for part in parts):
+        accepted = request.accept_encodings
         coding = max(("zstd", "gzip"), key=lambda name: accepted[name])  # the first one where both are as welcome
         if not accepted[coding]:
             coding = None

@@ -20,10 +20,12 @@ ACCEPTED, DUPLICATE, SUPERSEDED, HELD, REVIEW, REJECTED = (
 MESSAGES: dict[tuple[str, str | None], tuple[str, str]] = {
     (ACCEPTED, None):                   ("已收到并生效，无需再做什么。", "Received and applied; nothing more to do."),
     (ACCEPTED, "implausible_time"):     ("已收到并生效；手机时间不可信，是否按时由人工认定，请校准手机时间。", "Received and applied; the phone's clock is not believed, so a person judges whether it was in time. Please set the clock."),
+    (ACCEPTED, "reviewed"):             ("工作人员已核对，已生效，无需再做什么。", "A person looked at it and it is applied; nothing more to do."),
     (DUPLICATE, None):                  ("此条此前已经收到，回执不变，按首次结果处理即可。", "This was received before; the receipt is the first one, act on the first result."),
     (SUPERSEDED, "reassigned"):         ("任务已改派他人；您的记录已作为证据保存，不影响任务，无需重做。", "The task went to somebody else; your record is kept as evidence, nothing to redo."),
     (SUPERSEDED, "task_withdrawn"):     ("任务已撤销；您的记录已作为证据保存，无需重做。", "The task was withdrawn; your record is kept as evidence, nothing to redo."),
     (SUPERSEDED, "task_closed"):        ("任务已办结；您的记录已作为证据保存，无需重做。", "The task is closed already; your record is kept as evidence, nothing to redo."),
+    (SUPERSEDED, "refused"):            ("工作人员已核对，没有采用；您的记录已作为证据保存。", "A person looked at it and did not use it; your record is kept as evidence."),
     (HELD, None):                       ("已收到；它所依据的前一条还没有到，到达后自动生效，请保持同步。", "Received; what it builds on has not come yet and it applies by itself when it does. Keep syncing."),
     (REVIEW, "unknown_item_version"):   ("已保存；表单版本不认识，由人工处理，请更新应用。", "Stored; the form version is not known, a person looks at it. Please update the app."),
     (REVIEW, "payload_invalid"):        ("已保存；内容有误，由人工核对，请留意处理结果。", "Stored; the content is not right, a person checks it. Watch for the result."),

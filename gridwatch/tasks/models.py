@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from gridwatch.db.base import Base, Id, Instant, Json
 from gridwatch.db.feed import Fed
 
+_UNCLEAR = text("timeliness = 'unclear' AND effect = 'accepted'")  # whether it was in time waits for a person
 _COUNTED_HERE = text("closed_at IS NULL AND kind = 'first_check'")  # whose day no obligation of a lead decides
 
 
@@ -59,9 +60,9 @@ class Task(Fed, Base):
 class Visit(Base):
     """What a worker did at a door: an immutable fact, kept whether or not it changed the task.
 
-    `effect` is accepted (it answered the task, or was an attempt at it) or superseded (kept as evidence). `result` is a
-    key of RESULTS, or empty where the payload of a superseded visit says none. Timeliness: on_time, late, late_sync (done
-    in time, arrived late) or unclear (a person decides).
+    `effect` is accepted (it answered the task, or was an attempt at it), superseded (kept as evidence) or withdrawn (its
+    author took it back). `result` is a key of RESULTS, or empty where the payload of a superseded visit says none.
+    Timeliness: on_time, late, late_sync (done in time, arrived late) or unclear (a person decides).
     """
 
     __tablename__ = "visit"
@@ -83,3 +84,4 @@ class Visit(Base):
     remarks: Mapped[str] = mapped_column(Text, nullable=False, default="")
     effect: Mapped[str] = mapped_column(String(12), nullable=False)
     timeliness: Mapped[str] = mapped_column(String(10), nullable=False)
+    __table_args__ = (Index("ix_visit_unclear", "id", postgresql_where=_UNCLEAR, sqlite_where=_UNCLEAR),)

@@ -38,6 +38,7 @@ from gridwatch.places.queries import grid_in_reach
 from gridwatch.tasks.documents import task_document
 from gridwatch.tasks.models import Task, Visit
 from gridwatch.tasks.queries import lock_task, moment_of, others_on_duty, task_of_source, visits_of
+from gridwatch.tasks.rulings import satisfied_by_the_earliest
 
 TITLE = Task.__table__.c.title.type.length
 FIRST_CHECK_REASON = "新登记，10 个工作日内首检"
@@ -248,6 +249,7 @@ def submit_visit(session: Session, report: VisitReport, *, actor: Actor, calenda
     if without_effect is not None:
         visit = _keep_visit(session, task, report, actor, effect="superseded")
         _record_visit(session, task, visit, report, {"code": without_effect})
+        satisfied_by_the_earliest(session, task, report.received_at)
         return VisitResult("superseded", without_effect, visit=visit, task=task)
     versions = named_items(report.item_version)
     if versions is None:
@@ -295,6 +297,7 @@ def _apply_visit(
     candidate = ["XS01"] if "RG01" in task.items and len(missed) > 1 else []
     said = {"act": act, "transfers": transfers, "candidates": candidate, "item_version": report.item_version}
     _record_visit(session, task, visit, report, said)
+    satisfied_by_the_earliest(session, task, report.received_at)
 
 
 def _keep_visit(session: Session, task: Task, report: VisitReport, actor: Actor, *, effect: str) -> Visit:

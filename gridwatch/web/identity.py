@@ -28,11 +28,12 @@ def current_actor() -> Actor:
     return actor
 
 
-def permit(operation: str, *, hidden: str | None = None) -> Callable[[View], View]:
+def permit(operation: str, *, hidden: str | None = None, asks: Authenticate | None = None) -> Callable[[View], View]:
     """Mark a view as one for people whose roles have `operation` in the permit table.
 
     A person without it gets 403 `auth.forbidden`, or, where `hidden` names a 404 code, is told that the thing does not
     exist (ruling R34: administrators, for example, see no leads). Which rows the person reaches is the query layer's work.
+    `asks` finds the person behind a token in place of the usual way, for a view that wants to know more by the same statement.
     """
     if operation not in PERMITS:
         raise KeyError(f"no row {operation!r} in gridwatch/domain/permits.py")
@@ -40,6 +41,7 @@ def permit(operation: str, *, hidden: str | None = None) -> Callable[[View], Vie
     def decorate(view: View) -> View:
         view.permit_operation = operation  # type: ignore[attr-defined]
         view.permit_hidden = hidden  # type: ignore[attr-defined]
+        view.permit_asks = asks  # type: ignore[attr-defined]
         return view
 
     return decorate
@@ -63,14 +65,14 @@ def install(app: Flask) -> None:
         operation = getattr(view, "permit_operation", None)
         if operation == PUBLIC:
             return
-        actor = authenticated()
+        actor = authenticated(getattr(view, "permit_asks", None))
         if operation is None or not scopes_for(actor, operation):
             if hidden := getattr(view, "permit_hidden", None):
                 raise Refusal(hidden)
             raise Refusal("auth.forbidden", wanted=sorted(role.value for role in PERMITS.get(operation or "", {})))
 
 
-def authenticated() -> Actor:
+def authenticated(asks: Authenticate | None = None) -> Actor:
     """The actor of this request, from its bearer token or the session cookie of a browser.
 
     A cookie travels by itself, so a request that changes something must prove with it that it comes from a page of ours.
@@ -81,7 +83,7 @@ def authenticated() -> Actor:
         if not token and (token := request.cookies.get(SESSION_COOKIE, "")) and request.method not in SAFE_METHODS:
             current_app.extensions["gridwatch.check_csrf"]()
         if token:
-            authenticate: Authenticate = current_app.extensions["gridwatch.authenticate"]
+            authenticate: Authenticate = asks or current_app.extensions["gridwatch.authenticate"]
             g.actor = authenticate(token)
     return current_actor()
 

@@ -22,8 +22,7 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def _remember(answer: Response) -> Response:
-        chosen = request.args.get(ARGUMENT)
-        if chosen in LANGUAGES and answer.mimetype == "text/html":
+        if answer.mimetype == "text/html" and (chosen := request.args.get(ARGUMENT)) in LANGUAGES:
             answer.set_cookie(
                 COOKIE, chosen, max_age=A_YEAR, path="/", httponly=True, samesite="Lax", secure=request.is_secure
             )

@@ -23,6 +23,14 @@ _BY_STATUS = {
     400: "http.bad_request", 401: "auth.required", 403: "auth.forbidden", 404: "http.not_found", 405: "http.method_not_allowed",
     413: "http.too_large", 415: "http.unsupported_media", 422: "input.invalid", 500: "http.crashed", 503: "http.busy",
 }  # fmt: skip
+_SAFE_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'none'",
+    ),
+)
 _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
@@ -93,13 +101,10 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def _safe_headers(answer: Response) -> Response:
-        answer.headers.setdefault("X-Content-Type-Options", "nosniff")
-        answer.headers.setdefault("Referrer-Policy", "same-origin")
-        answer.headers.setdefault(
-            "Content-Security-Policy",
-            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'none'",
-        )
-        answer.headers.setdefault("X-Request-Id", g.get("request_id", ""))
+        said = {name.lower() for name, _ in answer.headers}
+        for name, value in (*_SAFE_HEADERS, ("X-Request-Id", g.get("request_id", ""))):
+            if name.lower() not in said:
+                answer.headers.add(name, value)
         return answer
 
     @app.errorhandler(Refusal)

@@ -131,6 +131,15 @@ class TestEdgeCases:
         feeds_back(road, "2026-10-15", "CG")
         assert road.ended(FEEDBACK, "CG", 1) == "met"
 
+    @pytest.mark.parametrize(("abolished", "successor"), [("CG", "SCJG"), ("SCJG", "CG")])
+    def test_f_a_successor_that_has_the_lead_already_keeps_one_assignment(
+        self, road: Road, abolished: str, successor: str
+    ) -> None:
+        lr.to_assisted(road)
+        road.told_by_system(Act.INHERIT, assignment=road.unit(abolished).id, department=successor)
+        assert [(unit.department, unit.role) for unit in road.facts.live_units] == [(successor, "lead")]
+        assert [unit.end_cause for unit in road.facts.units if not unit.live] == ["role_changed"]
+
     def test_f_a_push_to_an_abolished_department_goes_to_its_successor(self, road: Road) -> None:
         lr.to_street(road)
         road.does(SD, Act.PUSH, **{**PUSH, "lead_department": "OLD"})

@@ -184,6 +184,7 @@ REFUSED = [
             {"text": "结果", "results": [{"department": code, "result": "progress", **lr.FEEDBACK} for code in ("CG", "SCJG")]}),
     Refused("T30", "results_may_close", "joint", SO, Act.CLOSE_JOINT, done(outcome="solved_by_city")),
     Refused("T30", "results_may_close", "joint", SO, Act.CLOSE_JOINT, done(outcome="deregistered")),
+    Refused("T30", "results_name_departments", "joint", SO, Act.CLOSE_JOINT, done(copies=["NONE"])),
     Refused("T31", "no_return_is_pending", "return pending", SO, Act.ESCALATE, lr.ESCALATION),
     Refused("T32", "with_the_leading_group", "city", SO, Act.ASK_ESCALATE_CITY, lr.CITY),
     Refused("T32", "package_was_exported", "group", SO, Act.ASK_ESCALATE_CITY, {**lr.CITY, "package": STRANGE}),

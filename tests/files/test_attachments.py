@@ -106,6 +106,7 @@ def test_a_photo_survives_that_the_phone_is_switched_off(
 
     photos = switched_on()
     photos.phone.sign_in("grid_worker", PASSWORD)
+    photos.phone.pull()
     photos.phone.reports(LEAD, scope=f"grid:{world.grid}", files=[photos.take(data)])
     photos.phone.push()
     with pytest.raises(Paused, match="battery"):

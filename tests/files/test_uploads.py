@@ -19,6 +19,7 @@ from sqlalchemy import select
 
 from gridwatch.audit.models import Event
 from gridwatch.config import Settings
+from gridwatch.files import disk
 from gridwatch.files.stores import store_of
 from tests.files.sending import CHUNK, FILES, TUS, Sender, jpeg, metadata, originals, sha256, some_bytes, unfinished
 from tests.fixtures import Caller, Clock, Work
@@ -292,11 +293,12 @@ def test_bytes_are_on_the_disk_before_they_are_acknowledged(
     synced: list[str] = []
     really = os.fsync
 
-    def fsync(handle: int) -> None:
+    def sync(handle: int) -> None:
         really(handle)
         synced.append(os.path.relpath(Path(f"/proc/self/fd/{handle}").resolve(), settings.files_dir))
 
-    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(disk, "_sync_content", sync)
     url = worker.create(PHOTO).headers["Location"]
     part = f"uploads/{url.rpartition('/')[2]}"
     worker.patch(url, 0, PHOTO[:100_000])

@@ -78,8 +78,10 @@ class Desk:
         with self.work() as session:
             at = self.moment(session)
             due = due_for(kind, at.today, at.policy, at.calendar)
-            duty = OpenDuty(kind, 1, None, at.today, at.policy.days[kind], due.on, due.provisional, "T01", **more)
-            return clocks.open_duties(session, session.get_one(Lead, lead_id), [duty], at, {})[0].id
+            named = {"id": new_id()} | more
+            duty = OpenDuty(kind, 1, None, at.today, at.policy.days[kind], due.on, due.provisional, "T01", **named)
+            clocks.open_duties(session, session.get_one(Lead, lead_id), [duty], at)
+            return str(duty.id)
 
     def push(self, state: str = "pushed", **columns: object) -> tuple[str, str, list[str]]:
         """A push to the first department: (lead, assignment, [INTERVENE, FEEDBACK 1, FEEDBACK 2])."""
@@ -97,9 +99,9 @@ class Desk:
             for kind, k in ((ObligationKind.INTERVENE, 1), (ObligationKind.FEEDBACK, 1), (ObligationKind.FEEDBACK, 2)):
                 due = due_for(kind, at.today, at.policy, at.calendar, k)
                 days = at.policy.days[kind] * k
-                duties.append(OpenDuty(kind, k, unit.id, at.today, days, due.on, due.provisional, "T13"))
-            rows = clocks.open_duties(session, lead, duties, at, {})
-            return lead_id, unit.id, [row.id for row in rows]
+                duties.append(OpenDuty(kind, k, unit.id, at.today, days, due.on, due.provisional, "T13", id=new_id()))
+            clocks.open_duties(session, lead, duties, at)
+            return lead_id, unit.id, [str(duty.id) for duty in duties]
 
     def end(self, obligation: str, how: str = "met") -> None:
         """A duty ends today."""

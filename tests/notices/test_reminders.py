@@ -59,25 +59,25 @@ def test_the_officer_hears_too_once_he_is_named(desk: Desk):
 
 
 @pytest.mark.parametrize(
-    ("kind", "columns", "who"),
+    ("kind", "named", "who"),
     [
         (Kind.TRIAGE_C, {}, {"community_dispatcher"}),
         (Kind.C_HANDLE, {}, {"community_handler"}),
         (Kind.RECHECK, {}, {"community_handler"}),
-        (Kind.REWORK, {}, {"community_handler"}),
-        (Kind.REWORK, {"state": "escalated"}, {"supervision_office"}),
+        (Kind.REWORK, {"owner": "community"}, {"community_handler"}),
+        (Kind.REWORK, {"owner": "supervision"}, {"supervision_office"}),
         (Kind.RESUBMIT, {}, {"grid_worker"}),
         (Kind.TRIAGE_S, {}, {"street_dispatcher"}),
         (Kind.RULING, {}, {"street_dispatcher"}),
-        (Kind.RULING, {"returns": 1}, {"supervision_office"}),
+        (Kind.RULING, {"owner": "supervision"}, {"supervision_office"}),
         (Kind.VERIFY, {}, {"community_dispatcher"}),
         (Kind.GROUP_DECIDE, {}, {"leading_group"}),
         (Kind.CITY_FOLLOW, {}, {"supervision_office"}),
         (Kind.PEER_ACK, {}, {"street_dispatcher"}),
     ],
 )
-def test_the_day_it_is_due_it_is_told_to_who_owes_it(desk: Desk, kind: Kind, columns: dict[str, object], who: set[str]):
-    duty = desk.owes(kind, desk.lead(**columns))
+def test_the_day_it_is_due_it_is_told_to_who_owes_it(desk: Desk, kind: Kind, named: dict[str, object], who: set[str]):
+    duty = desk.owes(kind, **named)
     with desk.work() as session:
         due_on = session.get_one(Obligation, duty).due_on
     desk.tick_at(f"{due_on} 09:00")

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from gridwatch.db import feed
 from gridwatch.domain.worktime import Due
+from gridwatch.people.service import assign_grid, end_duty
 from gridwatch.sync import heartbeats
 from gridwatch.tasks.models import Task
 from gridwatch.tasks.service import plan_task
-from tests.fixtures import PASSWORD, Caller, Clock, Work, World
+from tests.fixtures import PASSWORD, Caller, Clock, Work, World, user_of
 from tests.phone import Phone, Store, uuid7
 from tests.sync.talk import FILE, LEAD, Make, Put, over_flask
 
@@ -109,3 +110,40 @@ def make_task(clock: Clock, world: World) -> Callable[..., Task]:
         )  # fmt: skip
 
     return _make
+
+
+ALL_WELL = {
+    "result": "done",
+    "findings": [
+        {"item": "RG01", "occupancy": "registered_entity", "match": "exact"},
+        {"item": "RG02", "status": "operating"},
+    ],
+}  # fmt: skip
+Tasks = Callable[[int], list[str]]
+
+
+@pytest.fixture
+def tasks(work: Work, world: World, make_task: Callable[..., Task]) -> Tasks:
+    """`tasks(3)` gives the grid of the worker three open first checks; returns their ids."""
+
+    def _tasks(number: int) -> list[str]:
+        with work() as session:
+            return [make_task(session, world.grid).id for _ in range(number)]
+
+    return _tasks
+
+
+@pytest.fixture
+def visit(item: Make, scope: str) -> Make:
+    """`visit(task_id)` finds everything in order at the door."""
+
+    def _visit(task_id: str, **members: Any) -> dict[str, Any]:
+        about = {"task_id": task_id, "base_rev": 1, "item_version": "RG01@1+RG02@1", "scope": scope, "files": [FILE]}
+        return item("visit.submit", **{"payload": ALL_WELL, **about, **members})
+
+    return _visit
+
+
+def loses_the_grid(session: Session, clock: Clock, world: World) -> None:
+    end_duty(session, user_of(session, "grid_worker"), world.grid, last_on=date(2026, 9, 17), at=clock.now())
+    assign_grid(session, user_of(session, "grid_worker_2"), world.grid, from_on=clock.today(), at=clock.now())

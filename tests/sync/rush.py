@@ -60,12 +60,12 @@ _RAISE = feed._raise_counters
 
 
 def poll(app: Flask, told: dict[str, Any], number: int) -> dict[str, Any]:
-    """Pull until the writers are done and nothing is left; returns what is held, how often it was asked, wrong digests."""
+    """Pull until the writers are done and nothing is left; returns what is held, how often it was asked, changes, wrong digests."""
     chance, http = random.Random(f"{told['seed']}/{number}"), app.test_client(use_cookies=False)
     headers = {"Authorization": f"Bearer {told['token']}"}
     held: dict[str, dict[str, int]] = {}
     tokens: dict[str, str] = {}
-    asked = wrong = 0
+    asked = pulled = wrong = 0
     while True:
         over = Path(told["over"]).exists()
         body = {"schema": 1, "limit": chance.choice((1, 5, 50, 500)), "scopes": tokens}
@@ -77,6 +77,7 @@ def poll(app: Flask, told: dict[str, Any], number: int) -> dict[str, Any]:
             docs = held.setdefault(part["scope"], {})
             if part["mode"] == "snapshot" and part["page"] == 1:
                 docs.clear()
+            pulled += len(part["changes"])
             for change in part["changes"]:
                 key = f"{change['kind']}/{change['id']}"
                 if change["op"] == "leave":
@@ -88,7 +89,14 @@ def poll(app: Flask, told: dict[str, Any], number: int) -> dict[str, Any]:
             as_held = {key: {"rev": rev} for key, rev in docs.items()}
             wrong += part["digest"] is not None and part["digest"] != Phone.digest_of(as_held)
         if over and not told_us["scopes"] and not told_us["more"]:
-            return {"held": held, "asked": asked, "wrong": wrong}
+            return {"held": held, "asked": asked, "pulled": pulled, "wrong": wrong}
+
+
+def wait_for_the_others(folder: Path, role: str, told: dict[str, Any]) -> None:
+    """Until all `processes` of the rush are ready: on a busy machine some would be done before others have begun."""
+    (folder / f"{role}-{told['first']}.ready").touch()
+    while len(list(folder.glob("*.ready"))) < told["processes"]:
+        time.sleep(0.01)
 
 
 def main(role: str, told: dict[str, Any]) -> list[Any]:
@@ -96,6 +104,7 @@ def main(role: str, told: dict[str, Any]) -> list[Any]:
     app = create_app(Settings(env="test", database_url=told["url"], secret_key=SECRET, clock_file=told["clock"]))
     if told.get("mutant"):
         feed._raise_counters = raise_counters_from_a_sequence
+    wait_for_the_others(Path(told["over"]).parent, role, told)
     run: Callable[[int], Any] = {
         "write": lambda number: write(app, told, number),
         "poll": lambda number: poll(app, told, number),

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import orjson
 from flask import Flask
 from sqlalchemy import select
 
+from gridwatch.audit.models import Event
 from gridwatch.sync.models import Item
-from tests.fixtures import Caller, Work
+from tests.fixtures import Answer, Caller, Work
 from tests.phone import Send
 
 Make = Callable[..., dict[str, Any]]
@@ -85,3 +87,36 @@ def over_flask(app: Flask) -> Send:
 def local(text: str) -> datetime:
     """A China time as an instant."""
     return datetime.fromisoformat(f"{text}+08:00")
+
+
+# -- the desk that reviews --------------------------------------------------------------------------------------------
+
+REVIEW = "/api/v1/sync/review"
+WHY = "电话核实过，门牌写错一位"
+
+
+def waiting(caller: Caller, view: str = "waiting") -> list[dict[str, Any]]:
+    """What a desk sees in one part of the queue."""
+    answer = caller.get(REVIEW, query_string={"view": view})
+    assert answer.status == 200, answer.body
+    return answer.body["items"]
+
+
+def decide(caller: Caller, item: dict[str, Any], verb: str, **body: Any) -> Answer:
+    """Decide on an item as it was listed."""
+    said = {"reason": WHY, "expected_version": item["version"], **body}
+    return caller.post(f"{REVIEW}/{item['no']}/{verb}", said)
+
+
+def one_waiting(caller: Caller, question: str) -> dict[str, Any]:
+    """The only item that waits, which asks this."""
+    (item,) = waiting(caller)
+    assert item["question"] == question
+    return item
+
+
+def events_of(work: Work, subject_id: str) -> list[tuple[str, dict[str, Any]]]:
+    """Act and data of what happened to a thing."""
+    with work() as session:
+        rows = session.query(Event).filter_by(subject_id=subject_id).order_by(Event.at, Event.no)
+        return [(event.act, orjson.loads(event.data)) for event in rows]

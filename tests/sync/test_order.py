@@ -49,13 +49,14 @@ def finish(process: subprocess.Popen[str]) -> list[Any]:
     return json.loads(out)
 
 
-def run(told: dict[str, Any], *, processes: int) -> tuple[int, list[dict[str, Any]]]:
-    """Writers and pollers at once, two threads a process; returns the number of commits, and what each poller held at the end."""
-    pollers = [start("poll", told, first=100 * number) for number in range(processes)]
-    writers = [start("write", told, first=10 * number) for number in range(processes)]
-    commits = sum(sum(finish(writer)) for writer in writers)
+def run(told: dict[str, Any], *, writers: list[int], pollers: list[int]) -> tuple[int, list[dict[str, Any]]]:
+    """Writers and pollers at once, so many threads in each process; returns the number of commits, and what each poller held."""
+    told = {**told, "processes": len(writers) + len(pollers)}
+    polling = [start("poll", told, first=100 * number, threads=threads) for number, threads in enumerate(pollers)]
+    writing = [start("write", told, first=100 * number, threads=threads) for number, threads in enumerate(writers)]
+    commits = sum(sum(finish(process)) for process in writing)
     Path(told["over"]).touch()
-    return commits, [one for poller in pollers for one in finish(poller)]
+    return commits, [one for process in polling for one in finish(process)]
 
 
 def now_held(worker: Caller) -> dict[str, dict[str, int]]:
@@ -83,18 +84,22 @@ def missed(polled: list[dict[str, Any]], truth: dict[str, dict[str, int]]) -> in
 
 
 @pytest.mark.slow
-def test_no_poller_misses_a_row_while_many_write(told: dict[str, Any], worker: Caller):
-    """Four writers and four pollers in four processes on PostGIS; on SpatiaLite, which has one process, in one."""
+@pytest.mark.parametrize("seconds", [10])
+def test_no_poller_misses_a_row_while_many_write(told: dict[str, Any], worker: Caller, seconds: int):
+    """Sixteen writers in three processes and twenty pollers in four on PostGIS; two of each on SpatiaLite, which has one process."""
+    told["seconds"] = seconds
     if told["url"].startswith("sqlite"):
         commits, polled = in_this_process(told)
     else:
-        commits, polled = run(told, processes=2)
+        commits, polled = run(told, writers=[6, 5, 5], pollers=[5, 5, 5, 5])
+        assert len(polled) == 20
     truth = now_held(worker)
     assert commits > 50
     assert sum(len(docs) for docs in truth.values()) > 40
     assert missed(polled, truth) == 0
     assert sum(one["wrong"] for one in polled) == 0
     assert min(one["asked"] for one in polled) > 10
+    assert sum(one["pulled"] for one in polled) > 1_000
 
 
 def in_this_process(told: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
@@ -115,6 +120,6 @@ def test_the_same_rush_catches_numbers_from_a_sequence(told: dict[str, Any], wor
         pytest.skip("SQLite has one writer, so the mistake cannot show")
     with work() as session:
         session.execute(text("CREATE SEQUENCE early"))
-    _, polled = run({**told, "mutant": True}, processes=2)
+    _, polled = run({**told, "mutant": True}, writers=[2, 2], pollers=[2, 2])
     assert missed(polled, now_held(worker)) > 0
     assert sum(one["wrong"] for one in polled) > 0

@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
-from typing import Any
 
-import pytest
-from sqlalchemy.orm import Session
-
-from gridwatch.people.service import assign_grid, end_duty
+from gridwatch.people.service import assign_grid
 from gridwatch.tasks.models import Task, Visit
 from gridwatch.tasks.service import amend_items, close_task
 from tests.fixtures import Caller, Clock, Work, World, user_of
 from tests.phone import Phone
+from tests.sync.conftest import ALL_WELL, Tasks, loses_the_grid
 from tests.sync.talk import FILE, SOMEBODY, Make, outcome_document, outcomes, push
-
-ALL_WELL = {
-    "result": "done",
-    "findings": [
-        {"item": "RG01", "occupancy": "registered_entity", "match": "exact"},
-        {"item": "RG02", "status": "operating"},
-    ],
-}  # fmt: skip
-Tasks = Callable[[int], list[str]]
-
-
-@pytest.fixture
-def tasks(work: Work, world: World, make_task: Callable[..., Task]) -> Tasks:
-    """`tasks(3)` gives the grid of the worker three open first checks; returns their ids."""
-
-    def _tasks(number: int) -> list[str]:
-        with work() as session:
-            return [make_task(session, world.grid).id for _ in range(number)]
-
-    return _tasks
-
-
-@pytest.fixture
-def visit(item: Make, scope: str) -> Make:
-    """`visit(task_id)` finds everything in order at the door."""
-
-    def _visit(task_id: str, **members: Any) -> dict[str, Any]:
-        about = {"task_id": task_id, "base_rev": 1, "item_version": "RG01@1+RG02@1", "scope": scope, "files": [FILE]}
-        return item("visit.submit", **{"payload": ALL_WELL, **about, **members})
-
-    return _visit
 
 
 def of_task(work: Work, task_id: str) -> tuple[str, list[tuple[str, str]]]:
@@ -54,11 +18,6 @@ def of_task(work: Work, task_id: str) -> tuple[str, list[tuple[str, str]]]:
     with work() as session:
         visits = session.query(Visit).filter_by(task_id=task_id).order_by(Visit.received_at, Visit.effect)
         return session.get_one(Task, task_id).state, [(one.effect, one.timeliness) for one in visits]
-
-
-def loses_the_grid(session: Session, clock: Clock, world: World) -> None:
-    end_duty(session, user_of(session, "grid_worker"), world.grid, last_on=date(2026, 9, 17), at=clock.now())
-    assign_grid(session, user_of(session, "grid_worker_2"), world.grid, from_on=clock.today(), at=clock.now())
 
 
 def test_a_visit_answers_its_task_and_says_so(worker: Caller, work: Work, tasks: Tasks, visit: Make):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -18,7 +19,9 @@ from gridwatch.people.models import User
 from gridwatch.places.models import Grid
 from tests.fixtures import PASSWORD, Caller, Clock, Work, World, user_of
 from tests.leads.desks import BASIS, PHOTO, Desk
-from tests.web.browser import Page
+from tests.sync import talk as sync
+from tests.sync.talk import FILE
+from tests.web.browser import Browser, Page
 
 Reported = Callable[..., str]
 Seat = Callable[[str], Desk]
@@ -299,7 +302,7 @@ def test_what_was_typed_is_not_lost_when_the_sign_in_has_ended(browse, clock: Cl
 
 @pytest.fixture
 def every_page(
-    browse, world: World, reported: Reported, desk: Seat, at_the_street: Moved, pushed: Moved
+    browse, client: Caller, world: World, reported: Reported, desk: Seat, at_the_street: Moved, pushed: Moved
 ) -> Callable[[str], list[Page]]:
     """Every page there is, in one language: lists, a lead at every desk with its forms, a sheet, a refusal."""
 
@@ -320,9 +323,34 @@ def every_page(
             found += [browser.get(link) for link in page.links if link.endswith("/why")]
             found += [browser.submit(form) for form in page.forms if form.action.endswith("/steps")]  # all is missing
         found.append(browse("street_dispatcher", language).get("/tasks/queue"))
-        return found
+        return found + pages_about_phones(browse("street_dispatcher", language), client.as_("grid_worker"))
 
     return pages
+
+
+def pages_about_phones(browser: Browser, worker: Caller) -> list[Page]:
+    """The phones, the review queue in its three parts, and an item of each kind of question with a refused form."""
+    told = {
+        "category": "XS33",
+        "title": "无证小餐馆",
+        "description": "现场经营，未见食品经营许可证",
+        "address": "鸿福路88号",
+    }
+    first = {
+        "id": str(uuid.uuid4()), "device_no": 1, "kind": "lead.report", "captured_at": None, "payload": told, "files": [FILE],
+    }  # fmt: skip
+    sync.push(worker, first, {**first, "payload": {**told, "category": "XS03"}})
+    sync.push(worker, {**first, "id": str(uuid.uuid4()), "kind": "suggestion.submit", "device_no": 3})
+    sync.pull(worker, heartbeat={"device_id": worker.device_id, "unsent": 2, "storage_persisted": False})
+    found = [browser.get(path) for path in ("/sync", "/sync/review", "/sync/review?view=records")]
+    for link in found[1].links:
+        if link.startswith("/sync/review/"):
+            found.append(browser.get(link))
+            forms = [form for form in found[-1].forms if "act" in form.values]
+            found += [browser.submit(form) for form in forms]  # no reason
+    refuse = next(form for form in found[3].forms if form.values.get("act") == ["refuse"])
+    found.append(browser.submit(refuse, **{"field.reason": "无证餐饮"}))
+    return [*found, browser.get("/sync/review?view=decided")]
 
 
 def test_in_english_only_names_and_entries_are_chinese(every_page, work: Work):
@@ -332,7 +360,16 @@ def test_in_english_only_names_and_entries_are_chinese(every_page, work: Work):
             for column in (User.name, Area.name, Department.name, Grid.name)
             for name in session.scalars(select(column))
         }
-    entries = {"无证小餐馆", "现场经营，未见食品经营许可证", "鸿福路88号", BASIS, "无证餐饮", "许可属部门职权", "中文"}
+    entries = {
+        "无证小餐馆",
+        "现场经营，未见食品经营许可证",
+        "鸿福路88号",
+        BASIS,
+        "无证餐饮",
+        "许可属部门职权",
+        "中文",
+        "测试手机",
+    }
     for page in every_page("en-GB"):
         text = page.html
         for known in sorted(names | entries, key=len, reverse=True):

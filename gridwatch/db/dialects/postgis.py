@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import ARRAY, ColumnElement, Engine, Table, Text, any_, literal
+from sqlalchemy import ARRAY, ColumnElement, Engine, Table, Text, any_, bindparam, literal
 
 from gridwatch.config import Unready
 from gridwatch.db.dialects.counting import count_rows
@@ -27,6 +27,14 @@ def engine_options(pool_size: int = 8) -> dict[str, Any]:
         "pool_recycle": 1800,
         "connect_args": {"prepare_threshold": None, "options": "-c timezone=UTC"},
     }
+
+
+# The quick lane has each of its few statements planned once a connection, and takes answers as PostgreSQL keeps them.
+PREPARED = {"prepare": True, "binary": True}
+# Every one of them goes by key: one plan serves all values, and planning would cost more than running.
+QUICK_OPTIONS = {
+    "connect_args": {"prepare_threshold": 1, "options": "-c timezone=UTC -c plan_cache_mode=force_generic_plan"}
+}
 
 
 def prepare(engine: Engine, library: str = "") -> None:
@@ -129,6 +137,11 @@ def spatial_join(table: str, column: str, frame: str) -> str:
 def among(column: Any, values: Collection[str]) -> ColumnElement[bool]:
     """The condition that a text column has one of many values; one bound array, where IN would bind each."""
     return column == any_(literal(list(values), ARRAY(Text)))
+
+
+def among_given(column: Any, name: str) -> ColumnElement[bool]:
+    """The same for a kept statement: the values are given at each call, as a list under `name`."""
+    return column == any_(bindparam(name, type_=ARRAY(Text)))
 
 
 def lock_names(connection: Any, names: Collection[str]) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Engine, Table, create_engine, event, func, insert, select
+from sqlalchemy import ColumnElement, Engine, Table, bindparam, create_engine, event, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.pool import NullPool
 
 from gridwatch.config import Unready
+from gridwatch.db.base import Json
 from gridwatch.db.dialects.counting import count_rows
 
 NAMES = ("mod_spatialite", "mod_spatialite.so", "mod_spatialite.dylib")
@@ -66,6 +67,10 @@ def load_extension(connection: Any, library: str = "") -> None:
 def engine_options() -> dict[str, Any]:
     """Options for `create_engine`: the driver that can load extensions, and a wait of 10 s for another process's lock."""
     return {"module": driver(), "connect_args": {"timeout": 10, "check_same_thread": False}}
+
+
+QUICK_OPTIONS: dict[str, Any] = {}
+PREPARED: dict[str, bool] = {}  # the driver keeps its last statements by itself
 
 
 def prepare(engine: Engine, library: str = "") -> None:
@@ -178,6 +183,12 @@ def spatial_join(table: str, column: str, frame: str) -> str:
 def among(column: Any, values: Collection[str]) -> ColumnElement[bool]:
     """The condition that a text column has one of many values; one bound JSON text, where IN would bind each."""
     table = func.json_each(orjson.dumps(list(values)).decode()).table_valued("value")
+    return column.in_(select(table.c.value))
+
+
+def among_given(column: Any, name: str) -> ColumnElement[bool]:
+    """The same for a kept statement: the values are given at each call, as a list under `name`."""
+    table = func.json_each(bindparam(name, type_=Json)).table_valued("value")
     return column.in_(select(table.c.value))
 
 
