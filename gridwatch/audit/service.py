@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from gridwatch.audit.models import Denial, Event
 from gridwatch.db.base import new_id
+from gridwatch.db.engine import dialect_of
 from gridwatch.db.session import transaction
 from gridwatch.domain.errors import Refusal
 from gridwatch.web.clock import now
@@ -65,7 +66,7 @@ def write_events(session: Session) -> None:
         event["no"], event["previous"] = length + 1, head
         event["hash"] = event_hash(**event)
         heads[event["chain"]] = (length + 1, event["hash"])
-    connection.execute(insert(Event), events)
+    dialect_of(session).insert_rows(connection, Event.__table__, events)
     connection.execute(
         text("UPDATE event_chain SET length = :length, head = :head WHERE chain = :chain"),
         [{"chain": chain, "length": length, "head": head} for chain, (length, head) in sorted(heads.items())],

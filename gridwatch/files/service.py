@@ -15,18 +15,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
 from gridwatch.audit import service as audit
 from gridwatch.config import Settings
-from gridwatch.db.base import Instant, new_id
+from gridwatch.db.base import new_id
 from gridwatch.db.engine import dialect_of
 from gridwatch.db.session import transaction
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor
 from gridwatch.files import images, queries
-from gridwatch.files.models import Upload
+from gridwatch.files.models import Evidence, Upload
 from gridwatch.files.queries import Original, Standing
 from gridwatch.files.stores import store_of
 
@@ -193,11 +192,6 @@ def _discard(upload: Standing, settings: Settings) -> bool:
 
 # -- evidence ---------------------------------------------------------------------------------------------------------
 
-_NAME = text(
-    "INSERT INTO evidence (subject_id, sha256, required, user_id, area_path, named_at) "
-    "VALUES (:subject_id, :sha256, :required, :user_id, :area_path, :named_at) ON CONFLICT DO NOTHING"
-).bindparams(bindparam("named_at", type_=Instant))
-
 
 def name_evidence(session: Session, named: Mapping[str, Mapping[str, bool]], *, actor: Actor, now: datetime) -> None:
     """Note which hashes are evidence of what: {id of an item or lead: {sha256: required}}. Once named, named as it was.
@@ -209,14 +203,12 @@ def name_evidence(session: Session, named: Mapping[str, Mapping[str, bool]], *, 
         return
     dialect_of(session).lock_names(session.connection(), hashes)
     whose = {"user_id": actor.id, "area_path": queries.area_of(session, actor), "named_at": now}
-    session.execute(
-        _NAME,
-        [
-            {"subject_id": subject_id, "sha256": sha256, "required": required, **whose}
-            for subject_id, files in sorted(named.items())
-            for sha256, required in sorted(files.items())
-        ],
-    )
+    rows = [
+        {"subject_id": subject_id, "sha256": sha256, "required": required, **whose}
+        for subject_id, files in sorted(named.items())
+        for sha256, required in sorted(files.items())
+    ]
+    dialect_of(session).insert_missing(session.connection(), Evidence.__table__, rows)
 
 
 def hand_out(found: Original, *, actor: Actor, settings: Settings, now: datetime) -> bytes:

@@ -8,14 +8,15 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 
-def next_number(session: Session, street_code: str, today: date) -> str:
-    """The next number of the street on the local day `today`. The counter row stays locked until the commit, so none is doubled."""
+def next_numbers(session: Session, street_code: str, today: date, number: int) -> list[str]:
+    """The next `number` numbers of the street on the local day `today`. The counter row stays locked until the commit, so none
+    is doubled."""
     day = today.strftime("%Y%m%d")
     last = session.execute(
         text(
-            "INSERT INTO lead_number (street_code, day, last) VALUES (:street, :day, 1) "
-            "ON CONFLICT (street_code, day) DO UPDATE SET last = lead_number.last + 1 RETURNING last"
+            "INSERT INTO lead_number (street_code, day, last) VALUES (:street, :day, :number) "
+            "ON CONFLICT (street_code, day) DO UPDATE SET last = lead_number.last + excluded.last RETURNING last"
         ),
-        {"street": street_code, "day": day},
+        {"street": street_code, "day": day, "number": number},
     ).scalar_one()
-    return f"{street_code}-{day}-{last:04d}"
+    return [f"{street_code}-{day}-{one:04d}" for one in range(last - number + 1, last + 1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -78,35 +78,63 @@ def move_tasks(session: Session, moved: Mapping[tuple[str, str], Due], at: Momen
             move_due(session, task, moved[task.lead_id, task.kind], at.calendar.version, at.now, "calendar")
 
 
+Told = tuple[Lead, Change, Moment, str]  # a lead, what changed, when, and the id of the event
+
+
 def tell(session: Session, lead: Lead, change: Change, at: Moment, event_id: str) -> None:
     """Word of a step to the people whom its row names; nobody is told what he did himself. Urgent word leaves at once.
 
     Where the system proposes an excuse, the supervision office hears of each duty that it is for (rulings R25, edge case (m)).
     """
-    posts = [post for audience in change.tell for post in _posts(lead, change, audience)]
-    copied = [Grant(Role.DEPARTMENT_RECEIVER, department=code) for code in change.copies]
-    office = [Grant(Role.SUPERVISION_OFFICE, area_path=lead.area_path)] if change.proposed else []
-    filled = receivers(session, [*posts, *copied, *office]) if posts or copied or office else {}
-    recipients = {user for post in posts for user in filled[post]} | _named(lead, change)
-    copies = {user for post in copied for user in filled[post]} - recipients
+    tell_all(session, [(lead, change, at, event_id)])
+
+
+def tell_all(session: Session, told: Sequence[Told]) -> None:
+    """The same for many steps, in two statements."""
+    posts = [post for lead, change, _, _ in told for post in _all_posts(lead, change)]
+    filled = receivers(session, posts) if posts else {}
+    messages = [message for one in told for message in _messages(*one, filled)]
+    if messages:
+        notices.write(session, messages, now=told[0][2].now)
+
+
+def _all_posts(lead: Lead, change: Change) -> list[Grant]:
+    """Every post of which somebody may hear of a change."""
+    return (
+        [post for audience in change.tell for post in _posts(lead, change, audience)]
+        + _copied(change)
+        + _office(lead, change)
+    )
+
+
+def _copied(change: Change) -> list[Grant]:
+    return [Grant(Role.DEPARTMENT_RECEIVER, department=code) for code in change.copies]
+
+
+def _office(lead: Lead, change: Change) -> list[Grant]:
+    return [Grant(Role.SUPERVISION_OFFICE, area_path=lead.area_path)] if change.proposed else []
+
+
+def _messages(
+    lead: Lead, change: Change, at: Moment, event_id: str, filled: Mapping[Grant, list[str]]
+) -> Iterator[notices.Message]:
+    named = [post for audience in change.tell for post in _posts(lead, change, audience)]
+    recipients = {user for post in named for user in filled[post]} | _named(lead, change)
+    copies = {user for post in _copied(change) for user in filled[post]} - recipients
     send_after = at.now if change.urgent else sending_window(at.now, at.calendar)
     written = [
         (event_id, "STEP", recipients - {at.actor.id}, notices.URGENT if change.urgent else "step", _step_words(lead, change)),
         (event_id, "STEP", copies - {at.actor.id}, "copy", _copy_words(lead)),
     ]  # fmt: skip
     for duty_id in change.proposed:
-        told = {user for post in office for user in filled[post]}
-        written.append((duty_id, "EXCUSE", told, "excuse_proposed", _proposal_words(lead, duty_id)))
-    messages = [
-        notices.Message(
-            about=about, stage=stage, recipient_id=recipient, kind=kind, text_zh=words[0], text_en=words[1],
-            send_after=send_after, lead_id=lead.id,
-        )
-        for about, stage, people, kind, words in written
-        for recipient in sorted(people)
-    ]  # fmt: skip
-    if messages:
-        notices.write(session, messages, now=at.now)
+        office = {user for post in _office(lead, change) for user in filled[post]}
+        written.append((duty_id, "EXCUSE", office, "excuse_proposed", _proposal_words(lead, duty_id)))
+    for about, stage, people, kind, words in written:
+        for recipient in sorted(people):
+            yield notices.Message(
+                about=about, stage=stage, recipient_id=recipient, kind=kind, text_zh=words[0], text_en=words[1],
+                send_after=send_after, lead_id=lead.id,
+            )  # fmt: skip
 
 
 def _step_words(lead: Lead, change: Change) -> tuple[str, str]:

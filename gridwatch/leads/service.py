@@ -6,7 +6,7 @@ All functions flush; the caller commits. Each raises a Refusal having changed no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,75 +17,21 @@ from gridwatch.domain import lead_rules
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_facts import Change, LeadFacts, Moment
 from gridwatch.domain.lead_replay import apply_change
-from gridwatch.domain.lead_words import CATEGORIES, Act, LeadState
-from gridwatch.domain.obligations import DEFAULT_POLICY
+from gridwatch.domain.lead_words import Act
 from gridwatch.domain.permits import SYSTEM, Actor, Role
-from gridwatch.domain.worktime import WorkCalendar, local_day
+from gridwatch.domain.worktime import WorkCalendar
 from gridwatch.leads import clocks, queries
+from gridwatch.leads.beginning import LeadReport, moment, report_all
 from gridwatch.leads.known import LIVE, known_for, lock_others, orphans, receiving
 from gridwatch.leads.models import Lead
-from gridwatch.leads.numbering import next_number
-from gridwatch.leads.placing import place_of
 from gridwatch.leads.writing import chain_of, write
 from gridwatch.tasks.models import Task, Visit
 
 
-@dataclass(frozen=True, slots=True)
-class LeadReport:
-    """What a worker, a market manager or the intake reports (T01). `id` is the id of the item, made by the phone.
-
-    `performed_at` is the corrected time of capture, None when unknown; `evidence` are SHA-256 hex digests; `grid_code` is the
-    grid that the phone stood in, used where neither the entity nor the point gives one. Longitude first, WGS-84.
-    """
-
-    id: str
-    category: str
-    title: str
-    description: str
-    received_at: datetime
-    entity_id: str | None = None
-    address_text: str = ""
-    lon: float | None = None
-    lat: float | None = None
-    grid_code: str | None = None
-    performed_at: datetime | None = None
-    evidence: list[str] = field(default_factory=list)
-    source: str = "worker"
-    flags: list[str] = field(default_factory=list)
-
-
-def moment(actor: Actor, now: datetime, calendar: WorkCalendar) -> Moment:
-    """Who acts, when, by which calendar and policy."""
-    return Moment(actor, now, local_day(now), calendar, DEFAULT_POLICY)
-
-
 def report(session: Session, told: LeadReport, *, actor: Actor, calendar: WorkCalendar) -> Lead:
-    """T01: a new lead, placed in its community and grid, with TRIAGE_C counted from the day of receipt.
-
-    Raises 422 `lead.input_missing` or `lead.input_invalid`; 404 `entity.not_found` for an entity that does not exist. What a worker
-    reports is new knowledge wherever it is (sync-protocol §4), so the entity need not lie in his grids.
-    """
-    _check_report(told)
-    place = place_of(session, told, actor)
-    at = moment(actor, told.received_at, calendar)
-    facts = LeadFacts(
-        id=told.id, version=0, state=LeadState.REPORTED, category=told.category, reporter_id=actor.id, source=told.source,
-        area_path=place.area_path, grid_code=place.grid_code, community_code=place.community_code, flags=frozenset(told.flags),
-        evidence=frozenset(told.evidence), entity_id=told.entity_id, address_text=told.address_text or place.address_text,
-        reported_at=told.received_at,
-    )  # fmt: skip
-    change = lead_rules.begin(facts, at)
-    change.lead |= {
-        "no": next_number(session, place.street_code, at.today), "title": told.title.strip() or place.title,
-        "description": told.description, "lon": told.lon, "lat": told.lat, "street_code": place.street_code,
-        "performed_at": told.performed_at,
-    }  # fmt: skip
-    lead = Lead(**change.lead, round=1, bounces=0, returns=0, requests=0, handlings=0, reports=1, related=[])
-    lead.assignments, lead.obligations = [], []
-    session.add(lead)
-    inputs = {key: value for key, value in asdict(told).items() if key not in ("id", "received_at", "performed_at")}
-    write(session, lead, change, at, before=None, inputs=inputs)
-    return lead
+    """T01 for one lead; raises as `report_all` does."""
+    report_all(session, [told], actor=actor, calendar=calendar)
+    return session.get_one(Lead, told.id)
 
 
 def report_once(
@@ -119,32 +65,6 @@ def report_once(
 
 def _wrong(path: str, problem: str) -> Refusal:
     return Refusal("lead.input_invalid", reason=problem, fields=[{"path": path, "problem": problem}])
-
-
-def _check_report(told: LeadReport) -> None:
-    missing = [name for name, value in (("category", told.category),) if not value]
-    if not told.entity_id and not told.description.strip():
-        missing.append("description")
-    if not told.entity_id and not told.address_text.strip() and told.lon is None:
-        missing.append("address")
-    if told.source == "worker" and not told.evidence:
-        missing.append("evidence")
-    if missing:
-        raise Refusal(
-            "lead.input_missing", missing=missing, fields=[{"path": name, "problem": "required"} for name in missing]
-        )
-    problems = []
-    if told.category not in CATEGORIES:
-        problems.append({"path": "category", "problem": f"one of {', '.join(CATEGORIES)}"})
-    for name, value, most in (
-        ("title", told.title, 120),
-        ("description", told.description, 4_000),
-        ("address", told.address_text, 300),
-    ):
-        if len(value) > most:
-            problems.append({"path": name, "problem": f"at most {most} characters, {len(value)} given"})
-    if problems:
-        raise Refusal("lead.input_invalid", reason=problems[0]["problem"], fields=problems)
 
 
 def take_step(

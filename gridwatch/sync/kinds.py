@@ -24,6 +24,7 @@ from gridwatch.entities.models import Entity
 from gridwatch.entities.queries import lock_entity
 from gridwatch.entities.service import area_of
 from gridwatch.leads import service as leads
+from gridwatch.leads.beginning import LeadReport, report_all
 from gridwatch.leads.models import Lead
 from gridwatch.leads.queries import lead_within
 from gridwatch.people.queries import held_scopes
@@ -160,25 +161,40 @@ def _withdraw_visit(session: Session, fact: Fact) -> Applied:
 
 def _report(session: Session, fact: Fact) -> Applied:
     """lead.report: T01. The payload is {category, title, description, entity_id, address}; the id of the item is the lead's."""
-    told = fact.payload
-    wrong = [
+    wrong = _report_problems(fact)
+    return _invalid(wrong) if wrong else _reports(session, [fact])[0]
+
+
+def _reports(session: Session, facts: list[Fact]) -> list[Applied]:
+    """The same for several reports of one person; raises where one of them would be refused."""
+    for fact in facts:
+        if wrong := _report_problems(fact):
+            raise Refusal("lead.input_invalid", reason=wrong[0]["problem"], fields=wrong)
+    told = [_told(fact) for fact in facts]
+    leads_ = report_all(session, told, actor=facts[0].actor, calendar=facts[0].calendar)
+    return [_became_lead(lead) for lead in leads_]
+
+
+def _report_problems(fact: Fact) -> list[dict[str, str]]:
+    if not scopes_for(fact.actor, "lead.report"):
+        return [_problem("kind", "您的岗位不上报线索 / your role does not report leads")]
+    return [
         _problem(f"payload.{name}", "应为文字 / a text is needed")
         for name in _REPORT
-        if not isinstance(told.get(name) or "", str)
+        if not isinstance(fact.payload.get(name) or "", str)
     ]
-    if wrong:
-        return _invalid(wrong)
-    if not scopes_for(fact.actor, "lead.report"):
-        return _invalid([_problem("kind", "您的岗位不上报线索 / your role does not report leads")])
+
+
+def _told(fact: Fact) -> LeadReport:
+    told = fact.payload
     by_market = Role.MARKET_MANAGER in fact.actor.roles and Role.GRID_WORKER not in fact.actor.roles
     lon, lat = fact.point or (None, None)
-    report = leads.LeadReport(
+    return LeadReport(
         id=fact.id, category=told.get("category") or "", title=told.get("title") or "", description=told.get("description") or "",
         entity_id=told.get("entity_id") or None, address_text=told.get("address") or "", lon=lon, lat=lat,
         grid_code=fact.scope.partition("grid:")[2] or None, evidence=fact.hashes, performed_at=fact.performed_at,
         received_at=fact.item.received_at, source="market" if by_market else "worker", flags=["needs_review"] if by_market else [],
     )  # fmt: skip
-    return _became_lead(leads.report(session, report, actor=fact.actor, calendar=fact.calendar))
 
 
 _REPORT = ("category", "title", "description", "entity_id", "address")
@@ -262,7 +278,7 @@ def _keep(session: Session, fact: Fact, about: Entity | None = None, **more: Any
 KINDS: dict[str, Kind] = {
     "visit.submit": Kind(_visit, on_task=True),
     "visit.withdraw": Kind(_withdraw_visit, on_task=True),
-    "lead.report": Kind(_report),
+    "lead.report": Kind(_report, together=_reports),
     "lead.resubmit": Kind(_lead_step(Act.RESUBMIT, with_evidence=True)),
     "lead.withdraw": Kind(_lead_step(Act.WITHDRAW)),
     "notice.serve": Kind(_lead_step(Act.SERVE_NOTICE, with_evidence=True)),

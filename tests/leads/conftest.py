@@ -15,6 +15,7 @@ from gridwatch.exchange.formats import CALENDAR
 from gridwatch.exchange.parsing import read_table
 from gridwatch.exchange.reading import Report
 from gridwatch.leads import service as leads
+from gridwatch.leads.beginning import LeadReport
 from tests.databases import ROOT
 from tests.fixtures import Caller, Clock, Work, World
 from tests.leads.desks import PHOTO, Desk
@@ -49,7 +50,7 @@ def reported(work: Work, world: World, clock: Clock, official_calendar: None) ->
             actor = worker_actor(world, by)
             lead = leads.report(
                 session,
-                leads.LeadReport(id=new_id(), received_at=clock.now(), **values),
+                LeadReport(id=new_id(), received_at=clock.now(), **values),
                 actor=actor,
                 calendar=current_calendar(session),
             )

@@ -95,16 +95,32 @@ def upsert_feed_rows(connection: Any, rows: list[dict[str, Any]]) -> None:
     connection.exec_driver_sql(_UPSERT_FEED, {name: [row[name] for row in rows] for name in _FEED_COLUMNS})
 
 
-def insert_missing(connection: Any, table: Table, rows: list[dict[str, Any]]) -> int:
-    """Insert rows with the columns that the first one names, in one statement; returns how many were new.
+def insert_rows(connection: Any, table: Table, rows: list[dict[str, Any]]) -> int:
+    """Insert rows with the columns that the first one names, in one statement; returns how many. For some dozens of rows:
+    thousands go by `bulk_insert`."""
+    return _insert(connection, table, rows, "")
 
-    A row that any unique constraint has already is left as it stands.
-    """
+
+def insert_missing(connection: Any, table: Table, rows: list[dict[str, Any]]) -> int:
+    """The same for rows of which some may be there: one that any unique constraint has already is left as it stands. Returns how
+    many were new."""
+    return _insert(connection, table, rows, "ON CONFLICT DO NOTHING")
+
+
+def _insert(connection: Any, table: Table, rows: list[dict[str, Any]], otherwise: str) -> int:
+    if not rows:
+        return 0
+    dialect = connection.dialect
     columns = [table.c[name] for name in rows[0]]
-    names = ", ".join(column.name for column in columns)
-    arrays = ", ".join(f"%({column.key})b::{column.type.compile(connection.dialect)}[]" for column in columns)
-    statement = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608
-    return connection.exec_driver_sql(statement, {c.key: [row[c.key] for row in rows] for c in columns}).rowcount
+    names = ", ".join(dialect.identifier_preparer.quote(column.name) for column in columns)
+    arrays = ", ".join(f"%({column.key})b::{column.type.compile(dialect)}[]" for column in columns)
+    values = {}
+    for column in columns:
+        bind = column.type.dialect_impl(dialect).bind_processor(dialect)
+        found = [row[column.key] for row in rows]
+        values[column.key] = found if bind is None else [bind(value) for value in found]
+    statement = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {otherwise}"  # noqa: S608
+    return connection.exec_driver_sql(statement, values).rowcount
 
 
 def bulk_insert(connection: Any, table: Table, rows: list[dict[str, Any]]) -> None:

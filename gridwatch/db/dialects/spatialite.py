@@ -156,12 +156,17 @@ def upsert_feed_rows(connection: Any, rows: list[dict[str, Any]]) -> None:
     )
 
 
+def insert_rows(connection: Any, table: Table, rows: list[dict[str, Any]]) -> int:
+    """Insert rows with the columns that the first one names; returns how many."""
+    return connection.execute(insert(table), rows).rowcount if rows else 0
+
+
 def insert_missing(connection: Any, table: Table, rows: list[dict[str, Any]]) -> int:
     """Insert rows with the columns that the first one names; returns how many were new.
 
     A row that any unique constraint has already is left as it stands.
     """
-    return connection.execute(sqlite_insert(table).on_conflict_do_nothing(), rows).rowcount
+    return connection.execute(sqlite_insert(table).on_conflict_do_nothing(), rows).rowcount if rows else 0
 
 
 def bulk_insert(connection: Any, table: Table, rows: list[dict[str, Any]]) -> None:
