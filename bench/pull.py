@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from bench import asking, scopes, serving, thin
 from bench.city import City
@@ -128,8 +129,8 @@ def _beside_thin(
     bytes_ = size_of(ours, asked[0], case.changes)
     bare_asked = case.bare_requests(phones, bytes_)
     bare_bytes = len(serving.ask(bare, bare_asked[0])[0])
-    mine_is = {"mark": case.mark, "least": bytes_ // 2, "clients": case.clients}
-    other_is = {"mark": thin.MARK, "least": bare_bytes // 2, "clients": case.clients}
+    mine_is: dict[str, Any] = {"mark": case.mark, "least": bytes_ // 2, "clients": case.clients}
+    other_is: dict[str, Any] = {"mark": thin.MARK, "least": bare_bytes // 2, "clients": case.clients}
     serving.call(ours, asked, **mine_is)  # each phone once: snapshots are kept from here on
     with Others(place.roots) as others:
         figures = alternate(
@@ -151,7 +152,7 @@ def _beside_thin(
 def _beside_small(
     place: Place, size: str, servers: tuple[Server, Server], phones: list[list[Phone]], *, runs: int, seconds: float
 ) -> Row:
-    pace = {"clients": NOTHING.clients, "seconds": seconds, "mark": NOTHING.mark}
+    pace: dict[str, Any] = {"clients": NOTHING.clients, "seconds": seconds, "mark": NOTHING.mark}
     asked = list(map(NOTHING.requests, phones))
     with Others(place.roots) as others:
         works = [lambda n=n: serving.call(servers[n], asked[n], **pace).rate for n in range(2)]

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from gridwatch.areas.models import Area, Department
@@ -90,11 +92,17 @@ SERVES = and_(Upload.sha256 == Evidence.sha256, _is_held_by(Evidence.user_id, Ev
 
 
 def held(session: Session, hashes: Collection[str], actor: Actor) -> set[str]:
-    """Which of the hashes the actor or his area holds."""
+    """Which of the hashes the actor or his area holds, by what is committed."""
     if not hashes:
         return set()
-    mine = _is_held_by(actor.id, area_of(session, actor))
-    return set(session.scalars(select(Upload.sha256).where(Upload.sha256.in_(hashes), mine)))
+    asked = {"hashes": list(hashes), "user_id": actor.id, "area_path": area_of(session, actor)}
+    return {sha256 for (sha256,) in quick.rows(_held(quick.dialect()), asked)}
+
+
+@cache
+def _held(dialect: ModuleType) -> Select[Any]:
+    mine = _is_held_by(bindparam("user_id", type_=String), bindparam("area_path", type_=String))
+    return select(Upload.sha256).where(dialect.among_given(Upload.sha256, "hashes"), mine)
 
 
 def held_upload(session: Session, sha256: str, size: int, user_id: str, area_path: str) -> Upload | None:

@@ -15,6 +15,7 @@ from gridwatch.files.queries import Attachments, attachments
 from gridwatch.sync import words
 from gridwatch.sync.checking import named_hashes
 from gridwatch.sync.models import Item
+from gridwatch.sync.queries import Known
 from gridwatch.web.clock import rfc3339
 
 
@@ -82,7 +83,7 @@ def refusal(
     return Document("outcome", item_id, 0, frozenset({f"user:{user_id}"}), body)
 
 
-def receipt(item: Item) -> dict[str, Any]:
+def receipt(item: Item | Known) -> dict[str, Any]:
     """The server's durable word that it holds the item."""
     return {"id": item.id, "item_sha256": item.sha256, "received_at": rfc3339(item.received_at), "no": item.no}
 

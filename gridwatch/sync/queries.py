@@ -119,6 +119,28 @@ def _first_due(dialect: ModuleType) -> Select[Any]:
     return select(Task.grid_code, func.min(Task.due_on)).where(*open_there).group_by(Task.grid_code)
 
 
+class Known(NamedTuple):
+    """What an answer says of an item that was stored before."""
+
+    id: str
+    no: int
+    sha256: str
+    received_at: datetime
+    result_rev: int | None
+    first_outcome: str
+    first_code: str | None
+
+
+def known_items(ids: Collection[str]) -> list[Known]:
+    """The items under these ids, second contents included, as answers need them."""
+    return [Known(*row) for row in quick.rows(_known(quick.dialect()), {"ids": list(ids)})]
+
+
+@cache
+def _known(dialect: ModuleType) -> Select[Any]:
+    return select(*(getattr(Item, name) for name in Known._fields)).where(dialect.among_given(Item.id, "ids"))
+
+
 def stored_items(session: Session, ids: Iterable[str]) -> list[Item]:
     """The items under these ids, second contents included, in order of arrival."""
     return list(session.scalars(select(Item).where(Item.id.in_(list(ids))).order_by(Item.no)))

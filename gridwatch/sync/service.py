@@ -37,6 +37,7 @@ from gridwatch.sync.decoding import Arrived, Envelope, is_uuid
 from gridwatch.sync.documents import outcomes, receipt, refusal
 from gridwatch.sync.kinds import Applied
 from gridwatch.sync.models import Item, RefusedItem
+from gridwatch.sync.queries import Known
 
 log = logging.getLogger("gridwatch")
 
@@ -103,7 +104,7 @@ class Slot:
 
     arrived: Arrived
     rejected: str | None
-    item: Item | None = None
+    item: Item | Known | None = None
     is_new: bool = False
     missing: list[str] = field(default_factory=list)
 
@@ -136,15 +137,12 @@ def _all_known(slots: list[Slot], actor: Actor) -> list[dict[str, Any]] | None:
     """The answer to a batch in which everything was here before, found without writing; None when something is new."""
     if any(slot.rejected for slot in slots):
         return None
-    session = db.session()
-    known = {
-        (item.id, item.sha256): item for item in queries.stored_items(session, {slot.arrived.id for slot in slots})
-    }
+    known = {(item.id, item.sha256): item for item in queries.known_items({slot.arrived.id for slot in slots})}
     for slot in slots:
         slot.item = known.get((slot.arrived.id, slot.arrived.sha256))
     if not all(slot.item for slot in slots):
         return None
-    _note_missing(session, slots, actor)
+    _note_missing(db.session(), slots, actor)
     return [slot.result() for slot in slots]
 
 

@@ -30,6 +30,7 @@ log = logging.getLogger("gridwatch")
 BLOCK = 100  # changes in a frame
 KEPT_FROM = BLOCK  # documents; a smaller one is as quickly built as read
 LIFE = timedelta(days=2)
+_COMMA = pack(b",")  # between blocks that go out packed
 _SEPARATOR = b",\n"  # a line feed never stands inside stored JSON text, so a block can be split without parsing
 _KEEP = text(
     "INSERT INTO feed_snapshot (id, scope, seq, schema, epoch, docs, digest, built_at, blocks, body) "
@@ -90,7 +91,7 @@ def page_of(snapshot: Build, start: int, count: int) -> Iterator[bytes | Frame]:
         low, high = max(start, first), min(start + count, last)
         if low < high:
             if low > start:
-                yield b","
+                yield _COMMA
             frame = Frame(snapshot.body[at : at + length])
             whole = (low, high) == (first, last)
             yield frame if whole else _SEPARATOR.join(unpack(frame).split(_SEPARATOR)[low - first : high - first])

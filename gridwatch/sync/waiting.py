@@ -25,6 +25,7 @@ from gridwatch.sync.models import Item, ReviewDecision
 from gridwatch.tasks.models import Task, Visit
 from gridwatch.tasks.queries import tasks_within, visits_of
 from gridwatch.web import paging
+from gridwatch.web.clock import rfc3339
 
 VIEWS = ("waiting", "records", "decided")
 RECORDS = ("address.bind", "checklist.submit", "suggestion.submit")  # kinds whose item is itself the record
@@ -212,7 +213,8 @@ def _task(session: Session, task: Task) -> dict[str, Any]:
         "items": task.items, "due_on": task.due_on, "on_time": task.on_time, "rev": task.rev, "lead_id": task.lead_id,
         "entity_id": task.entity_id,
         "visits": [
-            {"id": one.id, "result": one.result, "effect": one.effect, "timeliness": one.timeliness, "received_at": one.received_at}
+            {"id": one.id, "result": one.result, "effect": one.effect, "timeliness": one.timeliness,
+             "received_at": rfc3339(one.received_at)}
             for one in visits
         ],
     }  # fmt: skip

@@ -19,7 +19,7 @@ from gridwatch.db.dialects.counting import count_rows
 
 def engine_options(pool_size: int = 8) -> dict[str, Any]:
     """Options for `create_engine`: a pool of one connection a thread, checked when it was idle."""
-    # No server-side prepared statements: a transaction-pooling pgbouncer in front loses them.
+    # Sessions do without server-side prepared statements: each asks something else. The quick lane has them (docs/adr/0005).
     return {
         "pool_size": pool_size,
         "max_overflow": 4,

@@ -1,0 +1,1 @@
+"""What users of other sync products complain of, as regression tests with names."""
