@@ -18,12 +18,15 @@ COMMANDS = {
     "tick": "gridwatch.jobs.commands:tick",
     "migrate": "gridwatch.jobs.commands:migrate",
     "load": "gridwatch.exchange.commands:load",
+    "calendar": "gridwatch.planning.commands:calendar",
+    "policy": "gridwatch.planning.commands:policy",
     "password": "gridwatch.people.commands:password",
     "doctor": "gridwatch.jobs.doctor:doctor",
     "verify": "gridwatch.leads.commands:verify",
     "backup": "gridwatch.sync.commands:backup",
     "restore": "gridwatch.sync.commands:restore",
     "openapi": "gridwatch.jobs.commands:openapi",
+    "document-leads": "gridwatch.leads.commands:document_leads",
 }
 
 

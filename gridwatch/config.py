@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 PREFIX = "GRIDWATCH_"
 SAMPLE_SECRET = "gridwatch-sample-secret-not-for-production"  # noqa: S105 - its use in production is refused below
@@ -48,7 +50,9 @@ class Settings:
     host: str = _setting("127.0.0.1", "Address that `gridwatch serve` binds.")
     port: int = _setting(8600, "Port that `gridwatch serve` binds.")
     workers: int = _setting(2, "Web processes of `gridwatch serve` on PostGIS; SpatiaLite always has one.")
-    threads: int = _setting(8, "Threads of each web process.")
+    threads: int = _setting(
+        4, "Threads of each web process; more only wait for each other, unless slow uploads reach it unbuffered."
+    )
     tick_seconds: int = _setting(
         60, "How often the scheduler ticks, in seconds; a notice is at most this late (ruling R13 allows 300)."
     )
@@ -68,6 +72,34 @@ class Settings:
     files_s3_key_id: str = _setting("", "Access key id for that store; empty: from the environment, as its tools do.")
     files_s3_secret: str = _setting("", "Secret access key for that store; keep it in a 0600 file.")
     files_per_item: int = _setting(9, "How many files a visit or a lead may bring.")
+    outbound_hosts: str = _setting(
+        "", "Hosts that this server may connect to for messages, as `host` or `host:port`, separated by commas."
+    )
+    outbound_networks: str = _setting(
+        "", "Networks of non-public addresses that those hosts may have, such as 10.20.0.0/16, separated by commas."
+    )
+    outbound_connect_s: int = _setting(3, "How long a connection to a provider of messages may take, in seconds.")
+    outbound_read_s: int = _setting(10, "How long such a provider may take for its whole answer, in seconds.")
+    outbound_ca_file: str = _setting(
+        "", "Certificates (PEM) that sign those of the providers, in place of the system's."
+    )
+    wecom_url: str = _setting(
+        "", "WeCom: address of its API, such as https://qyapi.weixin.qq.com; empty: no messages there."
+    )
+    wecom_corp_id: str = _setting("", "WeCom: id of the enterprise.")
+    wecom_agent_id: int = _setting(0, "WeCom: number of the application that sends.")
+    wecom_secret: str = _setting("", "WeCom: secret of that application; keep it in a 0600 file.")
+    sms_url: str = _setting("", "Address of the SMS gateway, which takes signed JSON; empty: no SMS.")
+    sms_secret: str = _setting("", "Key that signs what goes to the SMS gateway; keep it in a 0600 file.")
+    sms_template_digest: str = _setting("", "Id of the gateway's template for the digest of a morning.")
+    sms_template_urgent: str = _setting("", "Id of its template for a major hazard.")
+    sms_template_notice: str = _setting("", "Id of its template for any other notice.")
+    smtp_host: str = _setting("", "Mail server; empty: no e-mail.")
+    smtp_port: int = _setting(465, "Port of the mail server.")
+    smtp_tls: str = _setting("tls", "tls, starttls or none; production refuses none.")
+    smtp_user: str = _setting("", "Name for the mail server; empty: no sign-in.")
+    smtp_password: str = _setting("", "Password for the mail server; keep it in a 0600 file.")
+    smtp_from: str = _setting("", "Address that e-mail comes from.")
     spatialite_library: str = _setting("", "Path of mod_spatialite, where the loader does not find it by name.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
 
@@ -111,9 +143,12 @@ class Settings:
             "refresh_days",
             "tombstone_days",
             "files_per_item",
+            "outbound_connect_s",
+            "outbound_read_s",
         ):
             if getattr(self, name) < 1:
                 raise SettingRefused(f"{PREFIX}{name.upper()}={getattr(self, name)}: 至少为 1 / must be at least 1.")
+        self._refuse_strange_providers()
         if self.env != "production":
             return
         if self.secret_key == SAMPLE_SECRET or len(self.secret_key) < 32:
@@ -125,6 +160,40 @@ class Settings:
             raise SettingRefused(
                 f"{PREFIX}CLOCK_FILE 在生产环境中不允许 / is refused in production: the clock must be real."
             )
+
+    def _refuse_strange_providers(self) -> None:
+        """Messages leave only to hosts that were allowed by name, and in production only over TLS (promises, S17 and S19)."""
+        for name, scheme in (("WECOM_URL", "https"), ("SMS_URL", "https"), ("SMTP_HOST", self.smtp_tls)):
+            value = getattr(self, name.lower())
+            parts = urlsplit(value if "//" in value else f"{scheme}://{value}:{self.smtp_port}")
+            if not value:
+                continue
+            if not parts.hostname or not ({parts.hostname, parts.netloc.rpartition("@")[2]} & self.allowed_hosts):
+                raise SettingRefused(
+                    f"{PREFIX}{name}={value!r}: 主机不在 {PREFIX}OUTBOUND_HOSTS 中 / the host is not among {PREFIX}OUTBOUND_HOSTS."
+                )
+            if self.env == "production" and parts.scheme in ("http", "none"):
+                raise SettingRefused(f"{PREFIX}{name}={value!r}: 生产环境必须加密 / production speaks TLS only.")
+        if self.smtp_tls not in ("tls", "starttls", "none"):
+            raise SettingRefused(f"{PREFIX}SMTP_TLS={self.smtp_tls!r}: 只能是 / must be one of tls, starttls, none.")
+        if self.outbound_connect_s + self.outbound_read_s > 60:
+            raise SettingRefused(
+                f"{PREFIX}OUTBOUND_READ_S: 连接与应答合计不得超过60秒 / connecting and answering may take 60 seconds in all."
+            )
+        try:
+            self.allowed_networks  # noqa: B018 - it raises
+        except ValueError as problem:
+            raise SettingRefused(f"{PREFIX}OUTBOUND_NETWORKS: {problem}") from None
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """What `outbound_hosts` names, in small letters: `host` or `host:port`."""
+        return frozenset(one.strip().lower() for one in self.outbound_hosts.split(",") if one.strip())
+
+    @property
+    def allowed_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """What `outbound_networks` names. ValueError for what is no network."""
+        return tuple(ip_network(one.strip()) for one in self.outbound_networks.split(",") if one.strip())
 
     @property
     def is_sqlite(self) -> bool:

@@ -89,6 +89,8 @@ CATALOGUE: dict[str, Entry] = {
     # --- calendar ----------------------------------------------------------------------------------------------
     "calendar.day_outside":    Entry(422, "日期 {day} 不在日历范围内", "The day {day} lies outside the calendar", "请检查日期；日历覆盖 2000 至 2100 年。", "Check the date; the calendar covers 2000 to 2100."),
     "calendar.notice_invalid": Entry(422, "放假安排无法导入", "The holiday notice cannot be imported", "请按 facts.problems 修改后重新导入。", "Correct what facts.problems names and import again."),
+    "calendar.area_too_small": Entry(422, "区域 {area} 不能单独规定工作日", "The area {area} cannot order work days of its own", "请写街道或以上区域的代码。", "Name a street or an area above it."),
+    "policy.invalid":          Entry(422, "时限有误：{reason}", "The time limits are not right: {reason}", "请更正后重试；名称见 gridwatch policy list。", "Correct them and try again; gridwatch policy list shows the names."),
     # --- entities and tasks ------------------------------------------------------------------------------------
     "entity.not_found":        Entry(404, "没有这个市场主体", "There is no such entity", "请检查编号。", "Check the id."),
     "entity.uscc_invalid":     Entry(422, "统一社会信用代码 {uscc} 无效：{reason}", "The credit code {uscc} is not valid: {reason_en}", "请对照证照更正；没有代码的请留空。", "Compare with the licence; leave it blank where there is none."),
@@ -113,6 +115,7 @@ CATALOGUE: dict[str, Entry] = {
     "lead.input_invalid":      Entry(422, "填写的内容不合要求：{reason}", "What was entered is not right: {reason}", "请按 facts.fields 修改。", "Correct what facts.fields names."),
     # --- notices -----------------------------------------------------------------------------------------------
     "notice.not_found":        Entry(404, "没有这条提醒", "There is no such notice", "请检查编号；提醒只有收件人本人能看。", "Check the id; a notice is seen by its recipient only."),
+    "contact.channel_unknown": Entry(404, "没有这个渠道", "There is no such channel", "可用的渠道见 facts.channels。", "See facts.channels for those that there are."),
     # --- sync --------------------------------------------------------------------------------------------------
     "sync.batch_too_large":    Entry(413, "一次发送过多", "Too much in one batch", "请减半后分批发送；每批最多 {max_items} 条、{max_bytes} 字节。", "Halve the batch: at most {max_items} items and {max_bytes} bytes."),
     "sync.undecodable":        Entry(400, "请求正文无法解析", "The body cannot be decoded", "请检查 JSON 与压缩格式；手机请减半重试。", "Check the JSON and the compression; a phone halves the batch."),

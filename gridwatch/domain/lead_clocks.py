@@ -29,10 +29,12 @@ FEEDBACK, CITY_FOLLOW = ObligationKind.FEEDBACK, ObligationKind.CITY_FOLLOW
 # While an assignment stands so, its windows are made and fall due.
 RUNNING = frozenset({UnitState.PUSHED, UnitState.ACCEPTED, UnitState.WORKING, UnitState.RETURN_PENDING})
 NOTICE_SERVED = "notice_served"
+FIELD = frozenset({ObligationKind.RECHECK, ObligationKind.VERIFY})  # what a worker does at the door, perhaps offline
 
 
 def run(step: shape.Step, case: Case, change: Change) -> None:
-    """Apply the clock effects of a step to `change`, in the order of the row."""
+    """Apply the clock effects of a step to `change`, in the order of the row, by the calendar of the lead's area."""
+    case = replace(case, at=case.at.within(case.facts.area_path))
     for clock in step.clocks:
         _MEANING[type(clock)](clock, case, change)
 
@@ -82,7 +84,10 @@ def _of_lead(duties: Iterable[Duty]) -> list[Duty]:
 
 
 def _end(duty: Duty, how: str, cause: str, at: Moment, change: Change) -> None:
-    change.ended.append(EndDuty(duty.id, how, cause, entry_on(at) if how in ("met", "cured") else at.today))
+    on = at.today
+    if how in ("met", "cured"):
+        on = max(duty.anchor_on, at.done_on) if at.done_on and duty.kind in FIELD else entry_on(at)
+    change.ended.append(EndDuty(duty.id, how, cause, on))
 
 
 def _cancel(duty: Duty, owner: Unit | None, cause: str, on: date, at: Moment, change: Change) -> None:
@@ -123,7 +128,7 @@ def missing_windows(
 
 def missing_duties(facts: LeadFacts, at: Moment) -> list[OpenDuty]:
     """Every window of the lead that must exist today and does not: of each running assignment, and of the follow-up above."""
-    missing = []
+    at, missing = at.within(facts.area_path), []
     for unit in facts.live_units:
         if unit.state in RUNNING and unit.suspended_from is None:
             own = _own_limit(FEEDBACK, unit.id, facts, at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -190,6 +190,7 @@ class Known:
     `visits`: id → result (passed, failed, other) of the verification visits of this lead's round.
     `leads`: the other leads that are named (master, related) and lie within the actor's reach.
     `packages`: SHA-256 of the packages that were exported of this lead. `entities`: ids of the named entities that exist.
+    `advised`: the department that the permit table advises for a push, None where it advises none (permit_router).
     """
 
     departments: Mapping[str, str] = field(default_factory=dict)
@@ -199,17 +200,28 @@ class Known:
     leads: Mapping[str, OtherLead] = field(default_factory=dict)
     packages: frozenset[str] = frozenset()
     entities: frozenset[str] = frozenset()
+    advised: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Who acts, when, and under which calendar and policy. `today` is the local day of `now`."""
+    """Who acts, when, and under which calendar and policy. `today` is the local day of `now`.
+
+    `done_on` is the day on which a worker did in time what arrives only now; it counts for the duties of the field
+    (RECHECK, VERIFY) and for no others (R15, edge case (d)).
+    """
 
     actor: Actor
     now: datetime
     today: date
     calendar: WorkCalendar
     policy: Policy
+    done_on: date | None = None
+
+    def within(self, area_path: str) -> Moment:
+        """The same under the calendar of an area, where a local order makes it another."""
+        calendar = self.calendar.within(area_path)
+        return self if calendar is self.calendar else replace(self, calendar=calendar)
 
 
 @dataclass(frozen=True, slots=True)

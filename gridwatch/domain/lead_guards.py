@@ -145,6 +145,13 @@ def _ruled_to_push(c: Case) -> bool:
     return "ruling_no" in c.inputs or (c.facts.returns < 2 and not refused & named)
 
 
+def _as_advised(c: Case) -> bool:
+    """The advice of the permit table is followed, or the reason why not is given; a ruling of the office outranks it."""
+    if c.known.advised is None or "advice_overridden" in c.inputs or "ruling_no" in c.inputs:
+        return True
+    return c.known.departments.get(c.inputs["lead_department"]) == c.known.advised
+
+
 def _departments_exist(c: Case) -> bool:
     named = [c.inputs[name] for name in ("proposed_department", "proper_department") if name in c.inputs]
     return all(code in c.known.departments for code in (*named, *c.inputs.get("copies", ())))
@@ -327,6 +334,7 @@ GUARDS: dict[str, Guard] = {
     "departments_can_receive": Guard(_can_receive, "部门不存在、已撤销、重复或已在办 / unknown, abolished or doubled department, or one that has it already", ("lead_department", "department")),
     "evidence_is_the_leads": Guard(_evidence, "证据不属于这条线索 / evidence is not the lead's", ("evidence",)),
     "ruling_to_push_again": Guard(_ruled_to_push, "已两次退回，或该部门本轮退回过，须有监管办裁定文号 / returned twice, or by this department: a ruling of the office is needed", reads_inputs=True),
+    "as_advised_or_says_why": Guard(_as_advised, "与建议的部门不同，须写明理由 / not the department that is advised: say why", ("advice_overridden",)),
     "named_departments_exist": Guard(_departments_exist, "部门不存在 / there is no such department", ("proposed_department", "proper_department", "copies")),
     "outcome_without_push": Guard(lambda c: c.inputs["outcome"] in WITHOUT_PUSH, "不移交结案只能用：" + "、".join(sorted(WITHOUT_PUSH)) + " / not an outcome of a close without push", ("outcome",)),
     "outcome_of_a_close": Guard(lambda c: outcome_may_close(c.inputs["outcome"]), "这一步不能用该办理结果 / that outcome does not belong to this step", ("outcome",)),

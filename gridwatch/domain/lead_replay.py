@@ -107,7 +107,7 @@ def _duties(facts: LeadFacts, change: Change) -> tuple[Duty, ...]:
     ]
     new = [
         Duty(one.id or "", one.kind, one.k, one.unit, one.anchor_on, one.due_on, one.provisional, one.cause, days=one.days,
-             due_at=one.due_at, owner=one.owner, supersedes=one.supersedes)
+             due_at=one.due_at, owner=one.owner, supersedes=one.supersedes, **ends.get(one.id, {}))
         for one in change.opened
     ]  # fmt: skip
     return (*kept, *new)

@@ -35,7 +35,11 @@ _LEAVES_STREET = Meet((Kind.TRIAGE_S,))
 _SO_TOO_IF_UNCERTAIN = (("uncertain", of(SD, SO)),)  # ruling R30
 _PENDING = of(UnitState.RETURN_PENDING)
 _DISPATCHED, _STREET = LeadState.DISPATCHED, LeadState.STREET
-_PUSH = (LEAD_DEPARTMENT, ASSIST_DEPARTMENTS, LEGAL_BASIS, SUMMARY, SOME_EVIDENCE, RULING_NO)
+# A push to another department than the permit table advises says why; the event keeps it (permit_router).
+_OVERRIDDEN = Field(
+    "advice_overridden", "text", "不按建议的理由", "why not as advised", required=False, least=2, most=120
+)
+_PUSH = (LEAD_DEPARTMENT, _OVERRIDDEN, ASSIST_DEPARTMENTS, LEGAL_BASIS, SUMMARY, SOME_EVIDENCE, RULING_NO)
 
 # fmt: off
 STEPS: tuple[Step, ...] = (
@@ -53,11 +57,12 @@ STEPS: tuple[Step, ...] = (
          clocks=(_LEAVES_STREET, DropUnits(), Finish()), effects=("set_outcome", "waive_units", "close", "end_joint"),
          tell=("reporter", "community_dispatcher", "department_receiver")),
     Step("T13", Act.PUSH, "推送", "push", of(_STREET), _DISPATCHED, by=of(SD), by_if=_SO_TOO_IF_UNCERTAIN, fields=_PUSH,
-         guards=("departments_can_receive", "evidence_is_the_leads"),
+         guards=("departments_can_receive", "evidence_is_the_leads", "as_advised_or_says_why"),
          clocks=(_LEAVES_STREET, OpenGrids()), effects=("assign_departments", "settle_uncertain"),
          tell=("department_receiver", "community_dispatcher")),
     Step("T19", Act.PUSH, "改派", "push again", of(_STREET), _DISPATCHED, by=of(SD), by_if=_SO_TOO_IF_UNCERTAIN, given=("pushed_before",),
-         fields=_PUSH, guards=("departments_can_receive", "evidence_is_the_leads", "ruling_to_push_again"),
+         fields=_PUSH,
+         guards=("departments_can_receive", "evidence_is_the_leads", "ruling_to_push_again", "as_advised_or_says_why"),
          clocks=(_LEAVES_STREET, DropUnits(), OpenGrids()), effects=("assign_departments", "settle_uncertain"),
          tell=("department_receiver", "community_dispatcher")),
     Step("T16", Act.APPROVE_RETURN, "同意退回", "approve the return", of(_DISPATCHED, _STREET), None, by=of(SD),

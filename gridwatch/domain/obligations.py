@@ -8,10 +8,11 @@ early report or a pause moves nothing (seed 003; rulings R1–R12).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from gridwatch.domain.worktime import CHINA, Due, WorkCalendar
 
@@ -96,6 +97,66 @@ DEFAULT_POLICY = Policy(
         ObligationKind.REVIEW: 60,
     },
 )
+
+
+_DAYS_OF_POLICY = ("sent_back_days", "notice_margin_days", "return_days", "unmerge_days", "reopen_days")
+
+
+def policy_from(version: int, effective_on: date, limits: Mapping[str, Any]) -> Policy:
+    """A policy from what differs from DEFAULT_POLICY, as the database and the command line name it.
+
+    Names: an ObligationKind (work days, 1 to 400), one of the `…_days` of Policy, `fast_lane_hours`, `closes_at` (`HH:MM` or
+    `24:00`), `calendar_change` (extend_only, strict). Raises ValueError with a sentence for another name or value.
+    """
+    days, more = dict(DEFAULT_POLICY.days), {}
+    for name, value in limits.items():
+        if name in ObligationKind._value2member_map_:
+            days[ObligationKind(name)] = _limit(name, value)
+        elif name in _DAYS_OF_POLICY:
+            more[name] = _limit(name, value)
+        elif name == "fast_lane_hours":
+            more["fast_lane"] = timedelta(hours=_limit(name, value))
+        elif name == "closes_at":
+            more[name] = None if value == "24:00" else _time(value)
+        elif name == "calendar_change":
+            more[name] = _mode(value)
+        else:
+            raise ValueError(f"没有名为 {name} 的时限 / there is no limit {name}")
+    return replace(DEFAULT_POLICY, version=version, effective_on=effective_on, days=days, **more)
+
+
+def policy_limits(policy: Policy) -> dict[str, Any]:
+    """Every limit of a policy by the names that `policy_from` reads."""
+    return {
+        **{kind.value: limit for kind, limit in policy.days.items()},
+        **{name: getattr(policy, name) for name in _DAYS_OF_POLICY},
+        "fast_lane_hours": int(policy.fast_lane / timedelta(hours=1)),
+        "closes_at": policy.closes_at.isoformat("minutes") if policy.closes_at else "24:00",
+        "calendar_change": policy.calendar_change.value,
+    }
+
+
+def _limit(name: str, value: Any) -> int:
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if type(value) is not int or not 1 <= value <= 400:
+        raise ValueError(f"{name}：应为 1 至 400 的整数 / {name}: a whole number from 1 to 400 is needed")
+    return value
+
+
+def _time(value: Any) -> time:
+    try:
+        return time.fromisoformat(value).replace(second=0, microsecond=0, tzinfo=None)
+    except (TypeError, ValueError):
+        raise ValueError("closes_at：应写作 17:30 或 24:00 / closes_at: written 17:30 or 24:00") from None
+
+
+def _mode(value: Any) -> ChangeMode:
+    try:
+        return ChangeMode(value)
+    except ValueError:
+        known = ", ".join(mode.value for mode in ChangeMode)
+        raise ValueError(f"calendar_change：{known} 之一 / calendar_change: one of {known}") from None
 
 
 def policy_on(policies: Iterable[Policy], on: date) -> Policy:

@@ -124,11 +124,14 @@ PERMITS: dict[str, dict[Role, Scope]] = {
     "lead.export":     dict.fromkeys((_SD, _SO), Scope.AREA),         # making such a package
     "file.upload":     dict.fromkeys((_W, _M, _IC, _CD, _CH, _SD, _SO, _DR, _DO, _DL), Scope.OWN),  # evidence of one's own work
     "file.read":       {**_FIELD, _IC: Scope.OWN, **_DESKS, **_UNITS, _AU: Scope.AREA},  # with a lead or task that names it
-    "notice.read":     _EVERYBODY,                                    # one's own notices
+    "notice.read":     _EVERYBODY,                                    # one's own notices, and where else one hears of them
+    "delivery.read":   {**dict.fromkeys(Role, Scope.OWN), _AD: Scope.AREA},  # what left over other channels, and what did not
     "sync.phone":      {**_FIELD, _CH: Scope.AREA, _CD: Scope.AREA},  # pull and push
     "sync.health":     {_SD: Scope.AREA, _CD: Scope.AREA, _AD: Scope.AREA},
     "sync.review":     {_SD: Scope.AREA, _CD: Scope.AREA},              # what phones sent and a person must decide
-    "calendar.import": {_AD: Scope.ANYWHERE, _SO: Scope.ANYWHERE},
+    "calendar.import": {_PO: Scope.ANYWHERE, _AD: Scope.ANYWHERE, _SO: Scope.ANYWHERE},
+    "calendar.order":  {_PO: Scope.AREA, _AD: Scope.AREA, _SO: Scope.AREA},  # a local order, for an area of one's own
+    "planner.read":    dict.fromkeys((_SD, _SO), Scope.AREA),         # if I push today
     "audit.read":      {_AU: Scope.AREA},
 }
 # fmt: on

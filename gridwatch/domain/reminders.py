@@ -148,6 +148,14 @@ def newest_due_hour_stage(due_at: datetime, last_stage: Stage | None, now: datet
     return DueStages(due[-1], due[:-1]) if due else None
 
 
+def newest_stage(due_on: date, today: date, calendar: WorkCalendar) -> Stage:
+    """The rung on which a duty stands today, whenever it came into being: W2 before its day, W0 on it, then B1, B5, B10 …"""
+    if today <= due_on:
+        return W0 if today == due_on else W2
+    passed = calendar.count(due_on, today)
+    return B1 if passed < B_STEP else Stage("B", passed // B_STEP * B_STEP)
+
+
 # --- receivers ----------------------------------------------------------------------------------------------------
 
 # Role codes are those of ruling R34. Two are not roles: `reporter` is whoever reported the lead, `officer` the one

@@ -84,6 +84,13 @@ class CountedDay:
     reason_zh: str
     reason_en: str
 
+    def as_json(self) -> dict[str, object]:
+        """The line for readers."""
+        return {
+            "on": self.on.isoformat(), "kind": self.kind.value, "name": self.name, "counted": self.counted, "number": self.number,
+            "provisional": self.provisional, "reason": {"zh": self.reason_zh, "en": self.reason_en},
+        }  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class _Year:
@@ -106,17 +113,22 @@ class WorkCalendar:
     `days` are the days that a notice or a local order decides; a day that is not among them is an ordinary weekday or
     weekend when its year is in `official_years`, and provisional by law otherwise. A day in `days` wins in any year:
     the notice of one year may decide days of the December before it (2018-12-29). `version` is stored beside every
-    date computed with this calendar. Every method raises DateOutsideCalendar at the edges of 2000–2100.
+    date computed with this calendar. `local` are the days of local orders (停工停产, flood, typhoon) by area path; they
+    count in that area alone, for which `within` gives the calendar. Every method raises DateOutsideCalendar at the edges
+    of 2000–2100.
     """
 
     days: Mapping[date, CalendarDay]
     version: int
     official_years: frozenset[int]
+    local: Mapping[str, Mapping[date, CalendarDay]] = field(default_factory=dict)
+    _areas: dict[tuple[str, ...], WorkCalendar] = field(default_factory=dict, init=False, repr=False)
     _years: dict[int, _Year] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for on, day in self.days.items():
-            _check_given(on, day)
+        for given in (self.days, *self.local.values()):
+            for on, day in given.items():
+                _check_given(on, day)
         object.__setattr__(self, "days", MappingProxyType(dict(self.days)))
         object.__setattr__(self, "official_years", frozenset(self.official_years))
 
@@ -137,7 +149,29 @@ class WorkCalendar:
     def amended(self, days: Iterable[CalendarDay], version: int, official_years: Iterable[int] = ()) -> WorkCalendar:
         """A new calendar with `days` laid over this one and `official_years` added: a notice or a local order."""
         merged = {**self.days, **{day.on: day for day in days}}
-        return WorkCalendar(merged, version, self.official_years.union(official_years))
+        return WorkCalendar(merged, version, self.official_years.union(official_years), self.local)
+
+    def ordered(self, area_path: str, days: Iterable[CalendarDay], version: int) -> WorkCalendar:
+        """A new calendar with a local order for an area and all below it; it wins over an earlier one for the same days."""
+        theirs = {**self.local.get(area_path, {}), **{day.on: day for day in days}}
+        return WorkCalendar(self.days, version, self.official_years, {**self.local, area_path: theirs})
+
+    def within(self, area_path: str) -> WorkCalendar:
+        """The calendar that counts in an area (`441900/441900004/`): this one, unless local orders reach it.
+
+        Orders of the areas above it hold too; of two for one day that of the smaller area wins.
+        """
+        if not self.local:
+            return self
+        over = tuple(sorted(path for path in self.local if area_path.startswith(path)))  # from the root down
+        if not over:
+            return self
+        if over not in self._areas:
+            merged = {**self.days}
+            for path in over:
+                merged |= self.local[path]
+            self._areas[over] = WorkCalendar(merged, self.version, self.official_years)
+        return self._areas[over]
 
     def day(self, d: date) -> CalendarDay:
         """The day `d` with kind, name, source and whether it is provisional."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -15,16 +16,20 @@ from gridwatch.db.session import transaction
 from gridwatch.domain.permits import SYSTEM
 from gridwatch.domain.worktime import local_day
 from gridwatch.files import sweeping
+from gridwatch.leads import digest, reminders
 from gridwatch.leads import recompute as recomputing
-from gridwatch.leads import reminders
 from gridwatch.leads import service as leads
+from gridwatch.notices import outbox
 from gridwatch.notices import service as notices
+from gridwatch.notices.channels import CHANNELS, switched_on
+from gridwatch.notices.outbound import Undelivered
 from gridwatch.people import sign_in
 from gridwatch.sync import housekeeping
 from gridwatch.tasks import dues as task_dues
 
 DUTIES_A_BATCH = 500
 NOTICES_A_BATCH = 1_000
+SENDING_S = 20  # seconds of a tick that each channel has
 
 Did = dict[str, int]
 
@@ -76,9 +81,46 @@ def deliver_notices(now: datetime) -> Did:
             calendar=current_calendar(session),
             ended=reminders.ended,
             held=reminders.held(local_day(now)),
+            channels=switched_on(current_app.config["GRIDWATCH"]),
             limit=NOTICES_A_BATCH,
         )
     )
+
+
+def write_digests(now: datetime) -> Did:
+    """Write the digest of the morning, once a work day (ruling R13)."""
+    with transaction() as session:
+        return digest.write(
+            session,
+            now=now,
+            calendar=current_calendar(session),
+            channels=switched_on(current_app.config["GRIDWATCH"]),
+        )
+
+
+def send_messages(now: datetime) -> Did:
+    """Send what the outbox holds, one channel after the other: {"sent", "failed", "given_up"}.
+
+    A channel whose way is closed is left until the next tick, and none takes longer than its share of it: a dead provider
+    must not make the next reminders late. No transaction is open while a provider is asked.
+    """
+    settings: Settings = current_app.config["GRIDWATCH"]
+    did: Counter[str] = Counter(sent=0, failed=0, given_up=0)
+    for name in sorted(switched_on(settings)):
+        send, until = CHANNELS[name].open(settings), time.monotonic() + SENDING_S
+        outcome: str | Undelivered = ""
+        while time.monotonic() < until and not (isinstance(outcome, Undelivered) and outcome.down):
+            with transaction() as session:
+                claimed = outbox.claim(session, name, now)
+            if claimed is None:
+                break
+            try:
+                outcome = send(claimed.letter)
+            except Undelivered as problem:
+                outcome = problem
+            with transaction() as session:
+                did[outbox.note(session, claimed, outcome, now)] += 1
+    return dict(did)
 
 
 def release_held_items(now: datetime) -> Did:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from gridwatch.calendars.queries import policies
 from gridwatch.db import feed
 from gridwatch.db.base import new_id
 from gridwatch.db.engine import dialect_of
@@ -21,7 +22,7 @@ from gridwatch.domain import lead_replay, lead_rules
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_facts import Change, LeadFacts, Moment
 from gridwatch.domain.lead_words import CATEGORIES, LeadState
-from gridwatch.domain.obligations import DEFAULT_POLICY
+from gridwatch.domain.obligations import DEFAULT_POLICY, Policy, policy_on
 from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import WorkCalendar, local_day
 from gridwatch.files.service import name_evidence
@@ -64,9 +65,9 @@ class LeadReport:
 _TOLD = [one.name for one in fields(LeadReport) if one.name not in ("id", "received_at", "performed_at")]
 
 
-def moment(actor: Actor, now: datetime, calendar: WorkCalendar) -> Moment:
+def moment(actor: Actor, now: datetime, calendar: WorkCalendar, policy: Policy = DEFAULT_POLICY) -> Moment:
     """Who acts, when, by which calendar and policy."""
-    return Moment(actor, now, local_day(now), calendar, DEFAULT_POLICY)
+    return Moment(actor, now, local_day(now), calendar, policy)
 
 
 def report_all(session: Session, told: Sequence[LeadReport], *, actor: Actor, calendar: WorkCalendar) -> list[Lead]:
@@ -80,7 +81,11 @@ def report_all(session: Session, told: Sequence[LeadReport], *, actor: Actor, ca
     for one in told:
         _check(one)
     places = places_of(session, told, actor)
-    moments = [moment(actor, one.received_at, calendar) for one in told]
+    limits = policies(session)
+    moments = [
+        moment(actor, one.received_at, calendar, policy_on(limits, local_day(one.received_at))).within(place.area_path)
+        for one, place in zip(told, places, strict=True)
+    ]
     numbers = _numbers(session, places, moments)
     begun = [
         _begun(one, place, at, number) for one, place, at, number in zip(told, places, moments, numbers, strict=True)

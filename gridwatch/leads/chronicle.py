@@ -35,7 +35,12 @@ OTHERS: dict[str, tuple[str, str]] = {
     "dates_recomputed": ("按新的放假安排重算日期", "dates counted anew by the new holiday notice"),
     "windows_made": ("到期生成下一期", "the next window begins to run"),
     "package_exported": ("导出材料包", "package exported"),
+    "timeliness_corrected": ("更正：当时已按时完成", "corrected: it had been done in time"),
     "visit_without_effect": ("走访已收，留作凭证，没有改变线索", "visit kept as evidence; it changed nothing here"),
+}
+CORRECTED_BECAUSE: dict[str, tuple[str, str]] = {
+    "late_sync": ("走访按时，手机迟到同步", "the visit was in time, the phone synced late"),
+    "ruled_in_time": ("经核对认定走访按时", "a person ruled that the visit was in time"),
 }
 # fmt: on
 
@@ -85,7 +90,7 @@ class Teller:
         return Entry(
             at=event["at"], who=self._who(event), what=_what(event, step), version=event["version"], step=event.get("step"),
             asked=bool(event.get("asked")), unit=event.get("unit"), entered=self.entered(step, event.get("inputs", {})) if step else [],
-            moved=[*self._desk(event), *self._clocks(event)],
+            moved=[*self._desk(event), *self._clocks(event), *self._corrected(event)],
             is_new=seen is not None and event["version"] is not None and event["version"] > seen,
         )  # fmt: skip
 
@@ -130,7 +135,20 @@ class Teller:
                 name = self.departments.get(self.units.get(unit_id, ""), "")
                 yield f"{name}{t('：', ': ')}{pick(STATE_NAMES[values['state']])}"
 
+    def _corrected(self, event: Mapping[str, Any]) -> Iterable[str]:
+        """Which duties were done in time after all, when word of it came, and why it counts."""
+        why = pick(CORRECTED_BECAUSE.get(event.get("because", ""), ("", "")))
+        for one in event.get("corrected", ()):
+            name = self._duty(one["kind"], one["k"], None)
+            due, done, came = day_words(one["due_on"]), day_words(one["done_on"]), day_words(one["arrived_on"])
+            yield t(
+                f"{name}：{done} 完成，按期（{due} 到期）；{came} 送达。更正原因：{why}",
+                f"{name}: done on {done}, in time (due {due}); word came on {came}. Corrected because {why}",
+            )
+
     def _clocks(self, event: Mapping[str, Any]) -> Iterable[str]:
+        if event.get("corrected"):
+            return
         for end in event.get("ended", ()):
             duty = self.duties.get(end["id"])
             if duty is not None and end["how"] != "superseded":

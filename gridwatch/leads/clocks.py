@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from gridwatch.calendars.queries import calendar_at
+from gridwatch.calendars.changes import between
+from gridwatch.calendars.queries import calendar_at, paper_of
 from gridwatch.db.base import new_id
 from gridwatch.domain import lead_replay
 from gridwatch.domain.lead_clocks import missing_duties
@@ -26,12 +27,16 @@ from gridwatch.leads.models import Lead, Obligation, ObligationEnd, Watch
 
 def open_duties(session: Session, lead: Lead, duties: Iterable[OpenDuty], at: Moment) -> None:
     """Insert numbered duties and put them on the agenda."""
+    calendar = at.calendar.within(lead.area_path)
+    begun = {(row.kind, row.assignment_id, row.anchor_on): row.policy_version for row in reversed(lead.obligations)}
     rows = [
         Obligation(
             id=duty.id, lead_id=lead.id, assignment_id=duty.unit, kind=duty.kind.value, k=duty.k, round=lead.round,
             anchor_on=duty.anchor_on, days=duty.days, due_on=duty.due_on, due_at=duty.due_at, provisional=duty.provisional,
-            calendar_version=at.calendar.version, policy_version=at.policy.version, created_at=at.now, cause=duty.cause,
+            calendar_version=at.calendar.version, created_at=at.now, cause=duty.cause,
             owner=duty.owner, supersedes=duty.supersedes,
+            # A grid keeps the limits that it began with, and so does a duty whose date was moved.
+            policy_version=begun.get((duty.kind.value, duty.unit, duty.anchor_on), at.policy.version),
         )
         for duty in duties
     ]  # fmt: skip
@@ -43,7 +48,7 @@ def open_duties(session: Session, lead: Lead, duties: Iterable[OpenDuty], at: Mo
     for row in rows:
         moved = row.supersedes is not None and due_before[row.supersedes] != row.due_on
         entry = first_entry(
-            ObligationKind(row.kind), row.k, row.due_on, at.today, _grid_dues(lead, row), at.calendar, moved=moved,
+            ObligationKind(row.kind), row.k, row.due_on, at.today, _grid_dues(lead, row), calendar, moved=moved,
             due_at=row.due_at,
         )  # fmt: skip
         if entry is not None:
@@ -116,11 +121,25 @@ def why(session: Session, duty: Obligation) -> list[dict[str, Any]]:
     """Day by day from the anchor to the due day, on the calendar that the date was computed with: counted or not, and why."""
     if duty.days == 0:
         return []  # a day or an instant that was named: nothing was counted
-    calendar = calendar_at(session, duty.calendar_version)
-    return [
-        {
-            "on": line.on.isoformat(), "kind": line.kind.value, "name": line.name, "counted": line.counted,
-            "number": line.number, "provisional": line.provisional, "reason": {"zh": line.reason_zh, "en": line.reason_en},
-        }
-        for line in calendar.explain(duty.anchor_on, duty.days)
-    ]  # fmt: skip
+    calendar = calendar_at(session, duty.calendar_version).within(duty.lead.area_path)
+    return [line.as_json() for line in calendar.explain(duty.anchor_on, duty.days)]
+
+
+def computed(session: Session, duty: Obligation) -> dict[str, Any]:
+    """By which calendar and limits a date was computed; and where a new calendar moved it, what it was and why.
+
+    `was` is the date before with its calendar, None where none moved it; `because` are the days that count otherwise.
+    """
+    told: dict[str, Any] = {
+        "calendar": paper_of(session, duty.calendar_version), "policy_version": duty.policy_version, "was": None, "because": [],
+    }  # fmt: skip
+    old = next((one for one in duty.lead.obligations if one.id == duty.supersedes), None)
+    if old is None or duty.cause != "calendar":
+        return told
+    before, after = (calendar_at(session, one.calendar_version).within(duty.lead.area_path) for one in (old, duty))
+    changed = between(before, after, duty.anchor_on, max(old.due_on, duty.due_on))
+    return {
+        **told,
+        "was": {"due_on": old.due_on.isoformat(), "provisional": old.provisional, "calendar": paper_of(session, old.calendar_version)},
+        "because": [day.as_json() for day in changed],
+    }  # fmt: skip

@@ -15,6 +15,7 @@ from gridwatch.domain.lead_facts import Known, OtherLead
 from gridwatch.domain.lead_words import LIVE_UNIT, LeadState
 from gridwatch.domain.permits import Actor, Role
 from gridwatch.entities.models import Entity
+from gridwatch.leads.advice import advised_department
 from gridwatch.leads.models import Assignment, Lead, LeadPackage
 from gridwatch.leads.queries import REACH, finding_of
 from gridwatch.people.models import RoleGrant
@@ -43,6 +44,7 @@ def known_for(session: Session, lead: Lead, inputs: Mapping[str, Any], actor: Ac
         ),
         packages=_packages(session, lead) if "package" in inputs else frozenset(),
         entities=_entities(session, inputs.get("entity_id")),
+        advised=advised_department(session, lead, today) if "lead_department" in inputs else None,
     )
 
 

@@ -23,6 +23,7 @@ from gridwatch.domain.worktime import WorkCalendar, local_day
 from gridwatch.entities.models import Entity
 from gridwatch.entities.queries import entities_within
 from gridwatch.leads import clocks, day_sheet, lights, queries, routes, step_forms, views
+from gridwatch.leads.advice import advise
 from gridwatch.leads.chronicle import FLAGS, Entry, Teller
 from gridwatch.leads.models import Lead, Obligation
 from gridwatch.leads.step_forms import STEP_OF, StepForm
@@ -57,12 +58,14 @@ def lead_page(lead_id: str, refused: Refused | None = None) -> Response:
     forms = step_forms.forms(session, lead, view, actor, today) if may_step else []
     for form in forms:
         form.told = _asked(told, form)
+        if any(one.name == "advice_overridden" for one in form.fields):
+            step_forms.suggest(form, advise(session, lead, today).as_json())
     duties = duties_of(session, lead, lead.obligations, at, calendar)
     running = [one for one in duties if one["running"]]
     answer = page(
         "leads/lead.html", status=refused.refusal.entry.status if refused else 200, lead=lead, view=view, today=today,
         age=(today - local_day(lead.reported_at)).days, marks=[FLAGS.get(flag, (flag, flag)) for flag in lead.flags],
-        place=_place(session, lead), registered=_registered(session, lead), holder=_holder(view, lead),
+        place=_place(session, lead), registered=_registered(session, lead), holder=holder_of(view, lead),
         running=running, ended=[one for one in duties if not one["running"]],
         weeks=day_sheet.weeks(clocks.why(session, running[0]["row"]), today) if running else [],
         forms=forms, told=told, done=_done(events), problem=_problem(refused, lead, forms, teller) if refused else None,
@@ -126,8 +129,8 @@ def _registered(session: Session, lead: Lead) -> Entity | None:
     return session.scalar(entities_within(current_actor()).where(Entity.id == lead.entity_id))
 
 
-def _holder(view: dict[str, Any], lead: Lead) -> tuple[str, str]:
-    """In whose hands the lead is."""
+def holder_of(view: dict[str, Any], lead: Lead) -> tuple[str, str]:
+    """In whose hands the lead is, in Chinese and English; empty where it is in nobody's."""
     units = [unit["name"] or unit["department"] for unit in view["assignments"] if unit["round"] == lead.round]
     if lead.state == LeadState.DISPATCHED and units:
         return "、".join(units), ", ".join(units)

@@ -23,6 +23,7 @@ from gridwatch.leads import clocks, day_sheet, desk, lights, queries, service, s
 from gridwatch.leads.lead_page import Refused, duties_of, lead_page
 from gridwatch.leads.lights import duty_words
 from gridwatch.leads.models import Lead
+from gridwatch.leads.replay import replay_page
 from gridwatch.notices import service as notices
 from gridwatch.tasks.queries import queue_within
 from gridwatch.web.clock import now
@@ -170,6 +171,13 @@ def take_step(lead_id: str) -> Any:
 def back_to_lead(lead_id: str) -> Any:
     """A refused step leaves this address in the browser; whoever opens it again sees the lead."""
     return redirect(f"/leads/{lead_id}")
+
+
+@blueprint.get("/leads/<string:lead_id>/replay")
+@permit("lead.read", hidden="lead.not_found")
+def replay(lead_id: str) -> Response:
+    """A lead as of any event or day."""
+    return replay_page(lead_id)
 
 
 @blueprint.get("/leads/<string:lead_id>/obligations/<string:obligation_id>/why")

@@ -8,15 +8,17 @@ again, by several processes. Rules: R3, R11, R13 and §4c (official → official
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from gridwatch.calendars.changes import OpenDate
+from gridwatch.calendars.queries import policies
 from gridwatch.db.base import new_id
 from gridwatch.domain.lead_facts import Change, EndDuty, Moment, OpenDuty
-from gridwatch.domain.obligations import WINDOWED, ObligationKind, recomputed_due
+from gridwatch.domain.obligations import WINDOWED, ChangeMode, ObligationKind, recomputed_due
 from gridwatch.domain.reminders import moved_receivers, sending_window
 from gridwatch.domain.worktime import Due
 from gridwatch.leads import orders, rolling, wording
@@ -40,7 +42,8 @@ def recompute(session: Session, at: Moment, *, limit: int = 500) -> dict[str, in
     rows = _open_dates(session, at, limit)
     if not rows:
         return {"taken": 0, "moved": 0, "confirmed": 0}
-    changed = [(row, due) for row in rows if (due := _new_due(row, at)) != Due(row.due_on, row.provisional)]
+    modes = _modes(session)
+    changed = [(row, due) for row in rows if (due := _new_due(row, at, modes)) != Due(row.due_on, row.provisional)]
     fresh = {row.id: new_id() for row, _ in changed}
     if changed:
         _supersede(session, changed, fresh, at)
@@ -72,12 +75,36 @@ def _open_dates(session: Session, at: Moment, limit: int) -> list[Any]:
     return list(rows.all())
 
 
-def _new_due(row: Any, at: Moment) -> Due:
+def would_be(session: Session, at: Moment) -> Iterator[OpenDate]:
+    """Every open date of leads with the day that it has, and the one that `at.calendar` would give it. Writes nothing."""
+    rows = session.execute(
+        select(
+            Obligation.id, Obligation.lead_id, Obligation.kind, Obligation.k, Obligation.anchor_on, Obligation.days, Obligation.due_on,
+            Obligation.due_at, Obligation.provisional, Obligation.policy_version, Lead.no, Lead.title, Lead.area_path,
+        )
+        .join(Watch, Watch.obligation_id == Obligation.id)
+        .join(Lead, Lead.id == Obligation.lead_id)
+    )  # fmt: skip
+    modes = _modes(session)
+    for row in rows:
+        yield OpenDate(
+            "obligation", row.id, row.lead_id, row.no, row.title, row.kind, row.k, row.area_path, row.anchor_on,
+            Due(row.due_on, row.provisional), _new_due(row, at, modes),
+        )  # fmt: skip
+
+
+def _modes(session: Session) -> dict[int, ChangeMode]:
+    """What a changed calendar does to a date, by the version of the limits that it was computed with."""
+    return {policy.version: policy.calendar_change for policy in policies(session)}
+
+
+def _new_due(row: Any, at: Moment, modes: Mapping[int, ChangeMode]) -> Due:
     old = Due(row.due_on, row.provisional)
     if row.due_at is not None or row.days == 0:
         return old  # an instant, or a day that was named, never moves (R11)
-    new = at.calendar.add(row.anchor_on, row.days)
-    return recomputed_due(ObligationKind(row.kind), old, new, at.today, at.calendar, at.policy.calendar_change)
+    calendar = at.calendar.within(row.area_path)
+    new = calendar.add(row.anchor_on, row.days)
+    return recomputed_due(ObligationKind(row.kind), old, new, at.today, calendar, modes[row.policy_version])
 
 
 def _supersede(session: Session, changed: list[tuple[Any, Due]], fresh: Mapping[str, str], at: Moment) -> None:
@@ -91,17 +118,18 @@ def _supersede(session: Session, changed: list[tuple[Any, Due]], fresh: Mapping[
             for row, _ in changed
         ],
     )
-    rows = [
-        {**rolling.duty_row(opened[row.id], at, row.lead_id, row.round), "policy_version": row.policy_version}
-        for row, _ in changed
-    ]
+    rows = [rolling.duty_row(opened[row.id], at, row.lead_id, row.round, row.policy_version) for row, _ in changed]
     connection.execute(insert(_OBLIGATION), rows)
     connection.execute(delete(_WATCH).where(_WATCH.c.obligation_id.in_(fresh)))
     grids = rolling.dues_of(
         session, {rolling.grid_of(row) for row, _ in changed if ObligationKind(row.kind) in WINDOWED}
     )
     dues = {row.id: grids[rolling.grid_of(row)].on for row, _ in changed if ObligationKind(row.kind) in WINDOWED}
-    entries = [entry for row, _ in changed if (entry := rolling.watch_row(opened[row.id], dues.get(row.id, {}), at))]
+    entries = [
+        entry
+        for row, _ in changed
+        if (entry := rolling.watch_row(opened[row.id], dues.get(row.id, {}), at, row.area_path))
+    ]
     if entries:
         connection.execute(insert(_WATCH), entries)
     by_lead: dict[str, list[Any]] = defaultdict(list)

@@ -106,8 +106,9 @@ def ended(session: Session, abouts: Collection[str]) -> set[str]:
     return set(session.scalars(over)) | set(session.scalars(excused))
 
 
-def _due_entries(today: date, after: tuple[date, str] | None, limit: int) -> Select[Any]:
-    statement = (
+def watched() -> Select[Any]:
+    """Every duty on the agenda, with what its words and its receivers need."""
+    return (
         select(
             Watch.next_on, Watch.stage, Obligation.id, Obligation.kind, Obligation.k, Obligation.due_on, Obligation.due_at,
             Obligation.provisional, Obligation.created_at, Obligation.lead_id, Obligation.assignment_id, Obligation.anchor_on,
@@ -123,11 +124,17 @@ def _due_entries(today: date, after: tuple[date, str] | None, limit: int) -> Sel
         .outerjoin(Assignment, Assignment.id == Obligation.assignment_id)
         .outerjoin(Department, Department.code == Assignment.department_code)
         .outerjoin(Area, Area.code == Lead.community_code)
+    )  # fmt: skip
+
+
+def _due_entries(today: date, after: tuple[date, str] | None, limit: int) -> Select[Any]:
+    statement = (
+        watched()
         .where(Watch.next_on <= today)
         .order_by(Watch.next_on, Watch.obligation_id)
         .limit(limit)
         .with_for_update(of=Watch, skip_locked=True)
-    )  # fmt: skip
+    )
     return statement if after is None else statement.where(tuple_(Watch.next_on, Watch.obligation_id) > after)
 
 
@@ -137,7 +144,7 @@ def _runs(row: Any) -> bool:
 
 
 def _found(row: Any, grids: rolling.Grids, at: Moment) -> Found:
-    entry = Entry(row.next_on, row.stage)
+    entry, at = Entry(row.next_on, row.stage), at.within(row.area_path)
     if row.due_at is not None:
         return due_hour_stages(entry, row.due_at, at.now)
     until = None
@@ -150,13 +157,13 @@ def _found(row: Any, grids: rolling.Grids, at: Moment) -> Found:
 
 def _plan(rows: Iterable[Any], found: Mapping[str, Found], at: Moment) -> list[Planned]:
     """Every stage that is due. Of several rungs of one duty the newest is to leave, the earlier ones are recorded."""
-    ordinary = sending_window(at.now, at.calendar)
     planned = []
     for row in rows:
+        ordinary = sending_window(at.now, at.calendar.within(row.area_path))
         if row.stage == MOVED:
             planned.append(Planned(row, MOVED, None, ordinary))
         due = found[row.id].due
-        suspended = SUSPENDED if row.suspended_from is not None and row.kind == ObligationKind.FEEDBACK.value else None
+        suspended = SUSPENDED if is_suspended(row) else None
         for stage in due:
             skipped = suspended if stage is due[-1] else LATE
             planned.append(Planned(row, str(stage), skipped, at.now if stage.letter == "H" else ordinary))
@@ -164,17 +171,14 @@ def _plan(rows: Iterable[Any], found: Mapping[str, Found], at: Moment) -> list[P
 
 
 def _write(session: Session, planned: Sequence[Planned], at: Moment) -> dict[str, int]:
-    places = {one.row.id: _place(one.row) for one in planned}
-    roles = {(one.row.id, one.stage): _roles(one) for one in planned}
+    places = {one.row.id: place_of(one.row) for one in planned}
+    roles = {(one.row.id, one.stage): roles_of(one.row, one.stage) for one in planned}
     people = people_of(session, ((role, places[duty]) for (duty, _), those in roles.items() for role in those))
     leaving: list[notices.Message] = []
     recorded: list[notices.Message] = []
     unheard: list[Planned] = []
     for one in planned:
-        overseer_of: dict[str, bool] = {}  # by person; whoever owes it is no overseer of it, whatever else he is
-        for role, oversees in roles[one.row.id, one.stage].items():
-            for person in people[role, places[one.row.id]]:
-                overseer_of.setdefault(person, oversees)
+        overseer_of = overseers(roles[one.row.id, one.stage], places[one.row.id], people)
         if not overseer_of:
             unheard.append(one)
         texts = {oversees: _text(one, at, oversees) for oversees in set(overseer_of.values())}
@@ -190,30 +194,52 @@ def _write(session: Session, planned: Sequence[Planned], at: Moment) -> dict[str
     }
 
 
-def _place(row: Any) -> Place:
+def is_suspended(row: Any) -> bool:
+    """Whether a watched duty is a feedback window of a result that is being verified (ruling R6)."""
+    return row.suspended_from is not None and row.kind == ObligationKind.FEEDBACK.value
+
+
+def place_of(row: Any) -> Place:
+    """Where a watched duty lies."""
     return Place(row.area_path, row.department_code, row.reporter_id, row.handler_id, row.officer_id)
 
 
-def _roles(one: Planned) -> dict[str, bool]:
-    """The roles that hear of a stage, the one who owes it first, each with whether it only oversees."""
-    row, kind = one.row, ObligationKind(one.row.kind)
-    owner = owner_of(row.owner)
-    if one.stage == MOVED:
+def roles_of(row: Any, stage: str) -> dict[str, bool]:
+    """The roles that hear of a stage of a watched duty, the one who owes it first, each with whether it only oversees."""
+    kind, owner = ObligationKind(row.kind), owner_of(row.owner)
+    if stage == MOVED:
         return dict.fromkeys(moved_receivers(kind, owner), False)
-    stage = Stage.parse(one.stage)
-    owing = receivers(kind, stage if stage.letter == "H" else W0, owner)
-    return {role: role not in owing for role in receivers(kind, stage, owner)}
+    rung = Stage.parse(stage)
+    owing = receivers(kind, rung if rung.letter == "H" else W0, owner)
+    return {role: role not in owing for role in receivers(kind, rung, owner)}
+
+
+def overseers(
+    roles: Mapping[str, bool], place: Place, people: Mapping[tuple[str, Place], list[str]]
+) -> dict[str, bool]:
+    """The persons behind roles, each with whether he only oversees; whoever owes a duty oversees it not, whatever else he is."""
+    found: dict[str, bool] = {}
+    for role, oversees in roles.items():
+        for person in people[role, place]:
+            found.setdefault(person, oversees)
+    return found
 
 
 def _text(one: Planned, at: Moment, oversees: bool) -> wording.Text:
-    row, kind = one.row, ObligationKind(one.row.kind)
-    owner = row.department or (row.community if usual_owner(kind) is Owner.COMMUNITY else "") or ""
-    about = wording.About(kind, row.k, row.due_on, row.provisional, row.no, row.title, owner)
+    row, about = one.row, about_of(one.row)
     if one.stage == MOVED:
         return wording.moved(about, row.old_due_on)
     if row.due_at is not None:
         return wording.fast_lane(about, Stage.parse(one.stage).number)
-    return wording.reminder(about, local_day(one.send_after), at.calendar, overseer=oversees)
+    calendar = at.calendar.within(row.area_path)
+    return wording.reminder(about, local_day(one.send_after), calendar, overseer=oversees)
+
+
+def about_of(row: Any) -> wording.About:
+    """A watched duty as its words need it."""
+    kind = ObligationKind(row.kind)
+    owner = row.department or (row.community if usual_owner(kind) is Owner.COMMUNITY else "") or ""
+    return wording.About(kind, row.k, row.due_on, row.provisional, row.no, row.title, owner)
 
 
 def _message(one: Planned, person: str, text: wording.Text) -> notices.Message:

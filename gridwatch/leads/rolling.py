@@ -34,10 +34,11 @@ class Grid(NamedTuple):
 
 
 class Dues(NamedTuple):
-    """The effective due days of a grid by window, and the work days of one window under the policy that it began with."""
+    """The effective due days of a grid by window; and of the policy that it began with: work days of one window, version."""
 
     on: dict[int, Due]
     days: int
+    policy_version: int
 
 
 class Rolled(NamedTuple):
@@ -66,7 +67,7 @@ def dues_of(session: Session, grids: Collection[Grid]) -> Grids:
     rows = session.execute(
         select(
             Obligation.kind, Obligation.lead_id, Obligation.assignment_id, Obligation.anchor_on, Obligation.k,
-            Obligation.due_on, Obligation.provisional, Obligation.days,
+            Obligation.due_on, Obligation.provisional, Obligation.days, Obligation.policy_version,
         )
         .outerjoin(ObligationEnd, ObligationEnd.obligation_id == Obligation.id)
         .where(
@@ -78,7 +79,7 @@ def dues_of(session: Session, grids: Collection[Grid]) -> Grids:
         )
     )  # fmt: skip
     for row in rows:
-        dues = found.setdefault(grid_of(row), Dues({}, row.days // row.k))
+        dues = found.setdefault(grid_of(row), Dues({}, row.days // row.k, row.policy_version))
         dues.on[row.k] = Due(row.due_on, row.provisional)
     return found
 
@@ -107,11 +108,16 @@ def roll(session: Session, running: Iterable[Grid], grids: Grids, at: Moment) ->
         writing.record(session, lead, change, at, {})
     made = [(lead, duty) for lead, change in changes for duty in change.opened]
     for lead, duty in made:
-        dues = grids.setdefault(_grid(lead, duty), Dues({}, duty.days // duty.k))
+        dues = grids.setdefault(_grid(lead, duty), Dues({}, duty.days // duty.k, at.policy.version))
         dues.on[duty.k] = Due(duty.due_on, duty.provisional)
-    entries = [entry for lead, duty in made if (entry := watch_row(duty, grids[_grid(lead, duty)].on, at))]
+    entries = [
+        entry for lead, duty in made if (entry := watch_row(duty, grids[_grid(lead, duty)].on, at, lead.area_path))
+    ]
     for table, rows in (
-        (_OBLIGATION, [duty_row(duty, at, lead.id, lead.round) for lead, duty in made]),
+        (
+            _OBLIGATION,
+            [duty_row(duty, at, lead.id, lead.round, grids[_grid(lead, duty)].policy_version) for lead, duty in made],
+        ),
         (_WATCH, entries),
     ):
         if rows:
@@ -128,19 +134,20 @@ def _grid(lead: Lead, duty: OpenDuty) -> Grid:
     return Grid(duty.kind, lead.id, duty.unit, duty.anchor_on)
 
 
-def duty_row(duty: OpenDuty, at: Moment, lead_id: str, round_: int) -> dict[str, object]:
-    """The row of a numbered duty, for bulk work."""
+def duty_row(duty: OpenDuty, at: Moment, lead_id: str, round_: int, policy_version: int) -> dict[str, object]:
+    """The row of a numbered duty, for bulk work. A clock that runs on keeps the version of the limits that it began with."""
     return {
         "id": duty.id, "lead_id": lead_id, "assignment_id": duty.unit, "kind": duty.kind.value, "k": duty.k, "round": round_,
         "anchor_on": duty.anchor_on, "days": duty.days, "due_on": duty.due_on, "due_at": duty.due_at,
-        "provisional": duty.provisional, "calendar_version": at.calendar.version, "policy_version": at.policy.version,
+        "provisional": duty.provisional, "calendar_version": at.calendar.version, "policy_version": policy_version,
         "created_at": at.now, "cause": duty.cause, "owner": duty.owner, "supersedes": duty.supersedes,
     }  # fmt: skip
 
 
-def watch_row(duty: OpenDuty, dues: Mapping[int, Due], at: Moment) -> dict[str, object] | None:
+def watch_row(duty: OpenDuty, dues: Mapping[int, Due], at: Moment, area_path: str) -> dict[str, object] | None:
     """Its line of the agenda, if it has one."""
-    entry = first_entry(duty.kind, duty.k, duty.due_on, at.today, dues, at.calendar, due_at=duty.due_at)
+    calendar = at.calendar.within(area_path)
+    entry = first_entry(duty.kind, duty.k, duty.due_on, at.today, dues, calendar, due_at=duty.due_at)
     if entry is None:
         return None
     return {

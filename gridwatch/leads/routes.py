@@ -12,9 +12,12 @@ from gridwatch.db.base import db
 from gridwatch.domain import lead_flow
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_words import Act
+from gridwatch.domain.worktime import local_day
 from gridwatch.leads import clocks, history, packages, queries, service, views
+from gridwatch.leads.advice import advise
 from gridwatch.leads.models import Lead, LeadPackage
 from gridwatch.leads.schemas import (
+    AdviceOut,
     LeadAsOf,
     LeadOut,
     LeadQuery,
@@ -116,6 +119,16 @@ def export_package(lead_id: str) -> LeadPackage:
     return packages.export(session, lead, actor=actor, now=now())
 
 
+@blueprint.get("/<string:lead_id>/advice")
+@blueprint.response(200, AdviceOut)
+@permit("lead.read", hidden="lead.not_found")
+def read_advice(lead_id: str) -> dict[str, Any]:
+    """Which department the lead belongs to and why; a push to another one says so in `advice_overridden`."""
+    session = db.session()
+    lead = queries.lead_within(session, lead_id, current_actor())
+    return advise(session, lead, local_day(now())).as_json()
+
+
 @blueprint.get("/<string:lead_id>/timeline")
 @blueprint.response(200, TimelineOut)
 @permit("lead.read", hidden="lead.not_found")
@@ -135,7 +148,7 @@ def why(lead_id: str, obligation_id: str) -> dict[str, Any]:
     lead = queries.lead_within(session, lead_id, current_actor())
     duty = queries.obligation_of(session, lead, obligation_id)
     view = views.duty_view(duty, now(), current_calendar(session))
-    return {"obligation": view, "days": clocks.why(session, duty)}
+    return {"obligation": view, "days": clocks.why(session, duty), "computed": clocks.computed(session, duty)}
 
 
 @blueprint.post("/<string:lead_id>/steps")

@@ -86,6 +86,30 @@ class PackageOut(Output):
     exported_by = fields.String(required=True)
 
 
+class AdviceOut(Output):
+    """What is advised before a push, by decree 684 and the permit table. It changes nothing."""
+
+    way = fields.String(
+        required=True,
+        metadata={"description": "push, close (without a push), or office: the supervision office decides."},
+    )
+    act = fields.String(allow_none=True, metadata={"description": "The act of the lead table that is advised."})
+    department = fields.Dict(allow_none=True, metadata={"description": "Code and name of the lead department."})
+    assists = fields.List(
+        fields.Dict(), metadata={"description": "Departments that should assist: other missing permits."}
+    )
+    article = fields.Integer(
+        allow_none=True, metadata={"description": "Of decree 684; null where the register's rules apply."}
+    )
+    sectors = fields.List(
+        fields.String(), metadata={"description": "Rows of the permit table, the greatest hazard first."}
+    )
+    leaflet = fields.Dict(allow_none=True, metadata={"description": "What to hand over at the door."})
+    reason = fields.Dict(required=True, metadata={"description": "Why, in Chinese and English; never empty."})
+    outcome = fields.String(allow_none=True, metadata={"description": "For a close: the outcome to enter."})
+    exempt_ground = fields.String(allow_none=True, metadata={"description": "For a close: the ground of article 3."})
+
+
 class LeadQuery(Input):
     """Which leads to list."""
 
@@ -169,3 +193,9 @@ class WhyOut(Output):
 
     obligation = fields.Dict()
     days = fields.List(fields.Dict())
+    computed = fields.Dict(
+        metadata={
+            "description": "By which `calendar` (version, source) and `policy_version`; where a new calendar moved the date, what it "
+            "`was`, and `because` of which days."
+        }
+    )

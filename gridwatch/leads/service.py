@@ -7,20 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from gridwatch.audit import service as audit
+from gridwatch.calendars.queries import policy_in_force
 from gridwatch.domain import lead_rules
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_facts import Change, LeadFacts, Moment
 from gridwatch.domain.lead_replay import apply_change
 from gridwatch.domain.lead_words import Act
 from gridwatch.domain.permits import SYSTEM, Actor, Role
-from gridwatch.domain.worktime import WorkCalendar
-from gridwatch.leads import clocks, queries
+from gridwatch.domain.worktime import WorkCalendar, local_day
+from gridwatch.leads import clocks, corrections, queries
 from gridwatch.leads.beginning import LeadReport, moment, report_all
 from gridwatch.leads.known import LIVE, known_for, lock_others, orphans, receiving
 from gridwatch.leads.models import Lead
@@ -77,17 +78,19 @@ def take_step(
     now: datetime,
     calendar: WorkCalendar,
     expected_version: int | None = None,
+    done_on: date | None = None,
 ) -> Lead:
     """Take one step of the lead table, and the automatic ones that follow from it.
 
     `lead` is within the actor's reach and locked (queries.lead_within). `inputs` are the fields of the row, unchecked.
-    `expected_version` is required from clients; None only for facts that a phone reports, and for the system. What the step
-    does to other leads, the system does in the same transaction. Raises, in the order of ruling R33:
+    `expected_version` is required from clients; None only for facts that a phone reports, and for the system. `done_on` is the
+    day of a visit that arrived late (see `Moment`). The limits are those in force today. What the step does to other leads, the
+    system does in the same transaction. Raises, in the order of ruling R33:
     403 `lead.not_your_desk` or `lead.same_person`, 409 `lead.changed_meanwhile`, 409 `lead.step_not_allowed` or, where the
     facts alone decide, `lead.guard_failed`, 422 `lead.input_missing` or `lead.input_invalid`, 409 `lead.guard_failed` where
     inputs decide too; and 503 `http.busy` while somebody else changes another lead that the step names.
     """
-    at = moment(actor, now, calendar)
+    at = replace(moment(actor, now, calendar, policy_in_force(session, local_day(now))), done_on=done_on)
     facts = queries.facts_of(session, lead)
     # A confirmation takes over what was asked for, so what the asks name must be known too.
     named = {name: value for asked in facts.asks for name, value in asked.inputs.items()}
@@ -143,20 +146,37 @@ def note_visit(
 ) -> None:
     """What an accepted visit means for its lead: a recheck meets RECHECK; a verification asks for T27 or takes T28.
 
-    A visit is a fact and never refused: where the lead has moved on meanwhile, only an event is kept.
+    A visit is a fact and never refused: where the lead has moved on meanwhile, only an event is kept. One that was made in
+    time and arrived late ends its duty on the day on which it was made (edge case (d)).
     """
     step = _step_of_visit(visit, task)
     if task.lead_id is None or step is None:
         return
     act, inputs = step
     lead = session.get_one(Lead, task.lead_id, with_for_update=True, populate_existing=True)
+    waiting = corrections.open_of_field(lead)
     try:
-        take_step(session, lead, act, inputs, actor=actor, now=now, calendar=calendar)
+        take_step(
+            session, lead, act, inputs, actor=actor, now=now, calendar=calendar, done_on=corrections.done_on(visit)
+        )
+        corrections.met_by_late_sync(session, lead, waiting, visit, moment(SYSTEM, now, calendar))
     except Refusal as refusal:
         audit.record(
             session, chain=chain_of(lead), act="lead.visit_without_effect", subject=("lead", lead.id), actor_id=actor.id, at=now,
             data={"visit": visit.id, "code": refusal.code, "state": lead.state}, version=lead.rev,
         )  # fmt: skip
+
+
+def note_timeliness(
+    session: Session, visit: Visit, task: Task, *, now: datetime, calendar: WorkCalendar, **ruled: Any
+) -> None:
+    """What it means for a lead that a visit turned out to have been in time: the duty of its task was met then (edge (d)).
+
+    For a visit that a person ruled on (`ruled`: ruled_by, reason), and for one that arrived after another had ended the task.
+    """
+    if task.lead_id is not None:
+        lead = session.get_one(Lead, task.lead_id, with_for_update=True, populate_existing=True)
+        corrections.was_in_time(session, lead, task, visit, moment(SYSTEM, now, calendar), **ruled)
 
 
 def _step_of_visit(visit: Visit, task: Task) -> tuple[Act, dict[str, Any]] | None:

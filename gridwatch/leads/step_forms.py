@@ -61,7 +61,7 @@ class FormField:
 
 @dataclass
 class StepForm:
-    """One step that may be taken now. `told` is what the asker entered, for whoever is to confirm it."""
+    """One step that may be taken now. `told` is what the asker entered, for whoever is to confirm it; `advice` what is advised."""
 
     act: str
     step: str
@@ -70,6 +70,7 @@ class StepForm:
     fields: list[FormField]
     told: list[Option] = field(default_factory=list)
     refused: bool = False
+    advice: dict[str, Any] | None = None
 
 
 # -- building ---------------------------------------------------------------------------------------------------------
@@ -90,6 +91,17 @@ def forms(session: Session, lead: Lead, view: Mapping[str, Any], actor: Actor, t
         ]
         made.append(StepForm(entry["act"], step.id, pick(entry["name"]), entry["assignment"], rows))
     return made
+
+
+def suggest(form: StepForm, advised: dict[str, Any]) -> None:
+    """Show advice with a push. Where the community proposes no department, the advised ones are chosen beforehand."""
+    form.advice = advised
+    fields = {one.name: one for one in form.fields}
+    lead, assists = fields["lead_department"], fields["assist_departments"]
+    if advised["department"] and not lead.values:
+        lead.values, assists.values = [advised["department"]["code"]], [one["code"] for one in advised["assists"]]
+        lead.hint = t("已按建议选好，可以改。", "As is advised; you may choose another.")
+    fields["advice_overridden"].hint = t("推送给别的部门时填写。", "For a push to another department.")
 
 
 class _Choices:

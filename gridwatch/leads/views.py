@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from gridwatch.calendars.queries import policy_in_force
 from gridwatch.domain import lead_rules
 from gridwatch.domain.lead_facts import LeadFacts, Moment, Unit
 from gridwatch.domain.lead_flow import Step, field_json
 from gridwatch.domain.lead_words import CATEGORIES, OUTCOMES, STATE_NAMES, Act
-from gridwatch.domain.obligations import DEFAULT_POLICY, ObligationKind, late_by, lateness_text_en, lateness_text_zh
+from gridwatch.domain.obligations import ObligationKind, late_by, lateness_text_en, lateness_text_zh
 from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import WorkCalendar, local_day
 from gridwatch.files.queries import attachments
@@ -43,8 +44,8 @@ def pair(table: dict[str, tuple[str, str]], code: str | None) -> dict[str, str] 
 
 def lead_view(session: Session, lead: Lead, actor: Actor, *, at: datetime, calendar: WorkCalendar) -> dict[str, Any]:
     """A lead with its assignments, obligations and what this person may do now; the reporter only where he may be seen."""
-    facts = queries.facts_of(session, lead)
-    moment = Moment(actor, at, local_day(at), calendar, DEFAULT_POLICY)
+    facts, today, calendar = queries.facts_of(session, lead), local_day(at), calendar.within(lead.area_path)
+    moment = Moment(actor, at, today, calendar, policy_in_force(session, today))
     return {
         **told(session, lead, actor, at=at, calendar=calendar),
         "as_of": None,
@@ -66,6 +67,7 @@ def past_view(session: Session, lead: Lead, actor: Actor, *, at: datetime, calen
 
 def told(session: Session, lead: Lead, actor: Actor, *, at: datetime, calendar: WorkCalendar) -> dict[str, Any]:
     """What stands in the rows of a lead, for a person who may read it."""
+    calendar = calendar.within(lead.area_path)
     ids = {lead.reporter_id, lead.handler_id, *(unit.officer_id for unit in lead.assignments)} - {None}
     names = queries.people_names(session, {str(one) for one in ids})
     departments = queries.department_names(session)

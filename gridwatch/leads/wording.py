@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -113,6 +114,51 @@ def _when(about: About, on: date, calendar: WorkCalendar) -> Text:
     return Text(
         f"将于{day_zh}到期，还有{left}个工作日", f"is due on {day_en}, in {left} work day{'s' if left != 1 else ''}"
     )
+
+
+class Counts(NamedTuple):
+    """What a person's morning holds: duties due today, due soon, overdue, overdue ones of others, and new notices of steps."""
+
+    today: int
+    soon: int
+    overdue: int
+    oversees: int
+    new: int
+
+
+COUNTED: tuple[tuple[str, str], ...] = (  # in the order of Counts
+    ("今天到期{}件", "{} due today"),
+    ("2个工作日内到期{}件", "{} due within 2 work days"),
+    ("逾期{}件", "{} overdue"),
+    ("需督促{}件", "{} of others overdue"),
+    ("新通知{}条", "{} new"),
+)
+URGENT_MOST = 2  # duties that a digest names
+
+
+def digest(on: date, counts: Counts, first: Sequence[About], calendar: WorkCalendar) -> Text:
+    """The one message of a morning: how many of what, and the most urgent by name. `first` is in order of urgency."""
+    lines = [(line, count) for line, count in zip(COUNTED, counts, strict=True) if count]
+    zh = "，".join(line[0].format(count) for line, count in lines)
+    en = ", ".join(line[1].format(count) for line, count in lines)
+    named = first[:URGENT_MOST]
+    if named:
+        zh += "。最急：" + "；".join(f"{one.lead_no}{_name(one).zh}{_short(one, on, calendar).zh}" for one in named)
+        en += ". Most urgent: " + "; ".join(
+            f"{one.lead_no} {_name(one).en}, {_short(one, on, calendar).en}" for one in named
+        )
+    day_zh, day_en = WEEKDAYS_ZH[on.weekday()], WEEKDAYS_EN[on.weekday()]
+    return Text(f"{on.month}月{on.day}日（{day_zh}）：{zh}。", f"{day_en} {on.isoformat()}: {en}.")
+
+
+def _short(about: About, on: date, calendar: WorkCalendar) -> Text:
+    late = late_by(about.due_on, on, calendar)
+    if late is not None:
+        return Text(lateness_text_zh(late), lateness_text_en(late))
+    mark_zh, mark_en = ("（暂定）", " (provisional)") if about.provisional else ("", "")
+    if on == about.due_on:
+        return Text("今天到期", "due today")
+    return Text(f"{about.due_on.isoformat()}到期{mark_zh}", f"due on {about.due_on.isoformat()}{mark_en}")
 
 
 def fast_lane(about: About, hours: int) -> Text:

@@ -22,18 +22,18 @@ from gridwatch.leads.models import Ask, Assignment, Excuse, Lead
 
 
 def write(
-    session: Session, lead: Lead, change: Change, at: Moment, *, before: LeadFacts | None, inputs: Mapping[str, Any]
+    session: Session, lead: Lead, change: Change, at: Moment, *, before: LeadFacts, inputs: Mapping[str, Any]
 ) -> Change:
     """Write everything that a change does to a locked lead; returns it as recorded, with its ids and the new version.
 
-    `before` is the lead as it was (None for its first change); `inputs` are what was entered. A change that is no step,
+    `before` is the lead as it was; `inputs` are what was entered. Its first change is in beginning.py. A change that is no step,
     such as windows made by the clock, raises no version and tells nobody. Flushes.
     """
     change = numbered(change if change.at else replace(change, at=at.now), new_id)
     _write_units(lead, change, at)
     for name, value in change.lead.items():
         setattr(lead, name, value)
-    if before is not None and change.step:
+    if change.step:
         # Every step raises the version by one, also where only a clock, an ask or an assignment moved; before any flush, so
         # that it is one update.
         feed.touch(lead)
@@ -44,14 +44,13 @@ def write(
     _write_asks(session, lead, change, at)
     if change.excused:
         _write_excuses(session, change, at)
-    if before is not None:
-        orders.withdraw_tasks(session, lead, change, at)
+    orders.withdraw_tasks(session, lead, change, at)
     for order in change.tasks:
         orders.order_task(session, lead, order, at)
     session.flush()
     change = replace(change, version=lead.rev) if change.step else change
     event_id = new_id()
-    data = {"event": event_id, "inputs": dict(inputs), "from": before.state.value if before else None, "to": lead.state}
+    data = {"event": event_id, "inputs": dict(inputs), "from": before.state.value, "to": lead.state}
     record(session, lead, change, at, data)
     if change.step:
         orders.tell(session, lead, change, at, event_id)

@@ -6,8 +6,10 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from gridwatch.notices import outbox
+from gridwatch.notices.channels import CHANNELS
 from gridwatch.web import paging
-from gridwatch.web.api import Input, Output
+from gridwatch.web.api import Input, Moment, Output
 from gridwatch.web.clock import rfc3339
 
 
@@ -32,10 +34,13 @@ class NoticeOut(Output):
 
     id = fields.String(required=True)
     about = fields.String(
-        required=True, metadata={"description": "Id of the duty, or of the event, that it speaks of."}
+        required=True,
+        metadata={
+            "description": "Id of the duty, or of the event, that it speaks of; of a digest `digest:` and the day."
+        },
     )
     stage = fields.String(
-        required=True, metadata={"description": "W2, W0, B1, B5 …, H0, H2 …, MOVED, or the step of a lead."}
+        required=True, metadata={"description": "W2, W0, B1, B5 …, H0, H2 …, MOVED, DIGEST, or the step of a lead."}
     )
     kind = fields.String(required=True)
     lead_id = fields.String(required=True, allow_none=True)
@@ -59,6 +64,83 @@ class NoticePageOut(Output):
     """A page of notices, newest first."""
 
     items = fields.List(fields.Nested(NoticeOut), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+WANTS = (outbox.WANTS_DIGEST, outbox.WANTS_EVERY)
+_WANTS_SAYS = "digest: one message each morning, and what cannot wait; every: each notice as it leaves."
+
+
+class ContactIn(Input):
+    """An address on a channel: a WeCom member id, a mobile number of mainland China, or an e-mail address."""
+
+    address = fields.String(required=True, validate=validate.Length(1, 254))
+    wants = fields.String(
+        load_default=outbox.WANTS_DIGEST, validate=validate.OneOf(WANTS), metadata={"description": _WANTS_SAYS}
+    )
+
+
+class ContactOut(Output):
+    """One contact of the caller."""
+
+    channel = fields.String(required=True)
+    address = fields.String(required=True)
+    wants = fields.String(required=True, metadata={"description": _WANTS_SAYS})
+    changed_at = Moment(required=True)
+
+
+class ChannelOut(Output):
+    """One channel. Nothing leaves over one that is not switched on."""
+
+    channel = fields.String(required=True)
+    name = fields.Nested(TextOut, required=True)
+    on = fields.Boolean(required=True)
+
+
+class ContactsOut(Output):
+    """The caller's contacts, and the channels that there are."""
+
+    items = fields.List(fields.Nested(ContactOut), required=True)
+    channels = fields.List(fields.Nested(ChannelOut), required=True)
+
+
+class DeliveryPageIn(NoticePageIn):
+    """Which deliveries, and which page."""
+
+    state = fields.String(validate=validate.OneOf(outbox.STATES))
+    channel = fields.String(validate=validate.OneOf(sorted(CHANNELS)))
+    recipient_id = fields.String(validate=validate.Regexp(r"[0-9A-Za-z-]{1,36}\Z"))
+    notice_id = fields.String(validate=validate.Regexp(r"[0-9A-Za-z-]{1,36}\Z"))
+
+
+class DeliveryOut(Output):
+    """One notice on its way over one channel, and what came of it."""
+
+    id = fields.String(required=True, metadata={"description": "The key that the provider was given."})
+    notice_id = fields.String(required=True)
+    recipient_id = fields.String(required=True)
+    channel = fields.String(required=True)
+    sort = fields.String(required=True, metadata={"description": "digest, urgent or notice."})
+    address = fields.String(required=True, attribute="masked", metadata={"description": "Masked: 138****5678."})
+    state = fields.String(
+        required=True, metadata={"description": "queued, failed (to be tried again), sent or given_up."}
+    )
+    attempts = fields.Integer(required=True)
+    queued_at = Moment(required=True)
+    next_at = Moment(required=True, metadata={"description": "When it is tried next, where it still is."})
+    ended_at = Moment(required=True, allow_none=True)
+    error = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Code of the newest failure, such as timeout, redirected, http_503, too_late."},
+    )
+    provider_id = fields.String(required=True, allow_none=True)
+
+
+class DeliveryPageOut(Output):
+    """A page of deliveries, newest first."""
+
+    items = fields.List(fields.Nested(DeliveryOut), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 

@@ -5,7 +5,7 @@ Source: promise P7 (a unique row in the same transaction as the message), ruling
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -20,6 +20,7 @@ from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor
 from gridwatch.domain.reminders import sending_window
 from gridwatch.domain.worktime import WorkCalendar
+from gridwatch.notices import outbox
 from gridwatch.notices.documents import document
 from gridwatch.notices.models import UNSENT, Notice
 
@@ -27,6 +28,7 @@ IN_APP = "inapp"
 REMINDER = "reminder"  # the kind of every rung of the ladder; only among these does a newer one replace an older one
 MOVED = "moved"  # word that a due day has moved
 URGENT = "urgent"  # word of a major hazard, which waits for no office hours (T10)
+DIGEST = "digest"  # the one message of a morning
 TEXT_MOST = 300
 HOURLY = "H%"  # stages of the fast lane, which do not wait for the sending window (ruling R9)
 
@@ -83,6 +85,7 @@ def deliver(
     calendar: WorkCalendar,
     ended: Ended,
     held: ColumnElement[bool] | None = None,
+    channels: Collection[str] = (),
     limit: int = 1_000,
 ) -> dict[str, int]:
     """Let the notices leave whose time has come: {"taken", "sent", "skipped"}.
@@ -90,8 +93,8 @@ def deliver(
     In the app, to leave is to appear in the recipient's feed. `ended(session, abouts)` names those of the given duties
     that have ended meanwhile: their notices stay as skipped `ended` (R13). After an outage only the newest reminder of
     a duty leaves, the older ones stay as skipped `newer`; `held`, a condition on Notice, names those that must wait for a
-    newer one which is about to be written. Call again while `taken` reaches `limit`. Another channel
-    has its own delivery, which takes its rows by `channel`.
+    newer one which is about to be written. Call again while it takes any. What leaves is queued for the
+    other `channels`, and waits for none of them.
     """
     due = session.execute(_due(now, calendar, held).limit(limit)).all()
     abouts = {row.about for row in due}
@@ -104,8 +107,31 @@ def deliver(
     for why, notices in skipped.items():
         _change(session, notices, {"skipped": why})
     _change(session, [row.id for row in leaving], {"sent_at": now})
-    feed.stage(session, [document({**row._mapping, "sent_at": now, "rev": row.rev + 1}, fresh=True) for row in leaving])
+    _appear(session, [{**row._mapping, "sent_at": now, "rev": row.rev + 1} for row in leaving], channels, now)
     return {"taken": len(due), "sent": len(leaving), "skipped": len(kept_back)}
+
+
+def write_mornings(session: Session, messages: Iterable[Message], channels: Collection[str], *, now: datetime) -> int:
+    """Write digests which leave at this moment; returns how many. Whoever calls has made sure that he alone does (`Morning`)."""
+    rows = [{**_row(message, now), "sent_at": now, "read_at": None} for message in messages]
+    if rows:
+        dialect_of(session).insert_missing(session.connection(), _NOTICE, rows)
+        _appear(session, rows, channels, now)
+    return len(rows)
+
+
+def _appear(session: Session, rows: Sequence[Mapping[str, Any]], channels: Collection[str], now: datetime) -> None:
+    """Notices that leave now: into their recipients' feeds, and into the outbox of the other channels."""
+    feed.stage(session, [document(row, fresh=True) for row in rows])
+    leaving = (outbox.Leaving(row["id"], row["recipient_id"], sort_of(row["kind"], row["stage"])) for row in rows)
+    outbox.queue(session, leaving, channels, now)
+
+
+def sort_of(kind: str, stage: str) -> str:
+    """What a notice is to a channel: digest, urgent or notice."""
+    if kind == URGENT or stage.startswith(HOURLY.removesuffix("%")):
+        return "urgent"
+    return "digest" if kind == DIGEST else "notice"
 
 
 def _due(now: datetime, calendar: WorkCalendar, held: ColumnElement[bool] | None) -> Any:

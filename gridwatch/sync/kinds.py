@@ -132,6 +132,8 @@ def _visit(session: Session, fact: Fact) -> Applied:
     if result.effect == "review":
         return Applied(words.REVIEW, result.code, {"fields": _of_payload(result.fields)} if result.fields else {})
     if result.effect == "superseded":
+        if result.visit is not None and result.task is not None:
+            leads.note_timeliness(session, result.visit, result.task, now=item.received_at, calendar=fact.calendar)
         return Applied(words.SUPERSEDED, result.code, rev=result.task.rev if result.task else None)
     if result.visit is not None and result.task is not None:
         leads.note_visit(

@@ -27,6 +27,7 @@ from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import local_day
 from gridwatch.entities.service import area_of
 from gridwatch.files.service import name_evidence
+from gridwatch.leads import service as leads
 from gridwatch.people.models import User
 from gridwatch.people.queries import home_area
 from gridwatch.sync import capture, checking, queries, waiting, words
@@ -92,6 +93,11 @@ def judge_timeliness(session: Session, no: int, decision: Decision, *, in_time: 
     item = _locked(session, no, decision, "timeliness")
     visit = session.get_one(Visit, item.became["id"], populate_existing=True)
     rule_timeliness(session, visit, in_time, decision.reason, actor=decision.actor, at=decision.at)
+    if in_time and visit.task_id is not None:
+        leads.note_timeliness(
+            session, visit, session.get_one(Task, visit.task_id), now=decision.at, calendar=current_calendar(session),
+            ruled_by=decision.actor.id, reason=decision.reason,
+        )  # fmt: skip
     applied = Applied(item.outcome, "reviewed", dict(item.facts), item.result_rev, item.became)
     _settle(session, item, applied, decision, "in_time" if in_time else "late")
     session.flush()

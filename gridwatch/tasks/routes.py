@@ -8,7 +8,7 @@ from flask import request
 from marshmallow import ValidationError
 from werkzeug.exceptions import UnprocessableEntity
 
-from gridwatch.calendars.queries import current_calendar
+from gridwatch.calendars.queries import current_calendar, paper_of
 from gridwatch.db.base import db
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.worktime import local_day
@@ -16,11 +16,11 @@ from gridwatch.entities.queries import lock_registers
 from gridwatch.entities.service import RegistryNotice
 from gridwatch.entities.uscc import USCC_WORDS
 from gridwatch.files.queries import attachments
-from gridwatch.tasks import queries, schemas, service
+from gridwatch.tasks import dues, queries, schemas, service
 from gridwatch.tasks.models import Task
 from gridwatch.tasks.registration import TakenIn, take_in
 from gridwatch.web.api import Blueprint
-from gridwatch.web.clock import now
+from gridwatch.web.clock import now, rfc3339
 from gridwatch.web.identity import current_actor, permit, writes
 from gridwatch.web.paging import page
 from gridwatch.web.problems import from_http, problem_response
@@ -65,6 +65,19 @@ def get_task(task_id: str) -> dict[str, Any]:
             for visit in visits
         ]
     }
+
+
+@blueprint.get("/tasks/<task_id>/why")
+@blueprint.response(200, schemas.TaskWhyOut)
+@permit("task.read", hidden="task.not_found")
+def why(task_id: str) -> dict[str, Any]:
+    """Why a task is due when it is, day by day, and how its day moved."""
+    session = db.session()
+    task = queries.task_in_reach(session, current_actor(), task_id)
+    return {
+        "due_on": task.due_on, "provisional": task.provisional, "calendar": paper_of(session, task.calendar_version),
+        "days": dues.why(session, task), "moves": [{**one, "at": rfc3339(one["at"])} for one in dues.moves(session, task)],
+    }  # fmt: skip
 
 
 @blueprint.post("/tasks/<task_id>/route")

@@ -179,3 +179,15 @@ class RegistryOut(Output):
     """One answer for each event, in the order sent."""
 
     results = fields.List(fields.Nested(RegistryResultOut), required=True)
+
+
+class TaskWhyOut(Output):
+    """Why a task is due when it is: the calendar, every day from its cause on, and every time that the day moved."""
+
+    due_on = fields.Date(required=True)
+    provisional = fields.Boolean(required=True)
+    calendar = fields.Dict(
+        required=True, metadata={"description": "version and source of the calendar it was counted with."}
+    )
+    days = fields.List(fields.Dict(), required=True)
+    moves = fields.List(fields.Dict(), required=True, metadata={"description": "at, from, to, provisional, cause."})

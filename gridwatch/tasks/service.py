@@ -104,7 +104,7 @@ def plan_first_check(
     return plan_task(
         session, kind="first_check", source_id=event_id, items=first_check_items(entity.permit_sectors), entity=entity,
         lead_id=None, grid_code=entity.grid_code, area_path=entity.area_path, address_text=entity.address_text,
-        title=_title(entity.name), reason=reason, start_on=occurred_on, due=calendar.add(occurred_on, FIRST_CHECK_DAYS),
+        title=_title(entity.name), reason=reason, start_on=occurred_on, due=_first_check_due(calendar, entity.area_path, occurred_on),
         calendar_version=calendar.version, at=at,
     )  # fmt: skip
 
@@ -114,20 +114,21 @@ def plan_first_checks(session: Session, admitted: Sequence[Admission], calendar:
 
     Entities that the register lists as ended need none. The admissions are fresh, so no cause can have made its task yet.
     """
-    dues: dict[date, Due] = {}
+    dues: dict[tuple[str, date], Due] = {}
     rows = []
     for admission in admitted:
         entity, day = admission.row, admission.notice.occurred_on
         if entity["status"] != "active":
             continue
-        if day not in dues:
-            dues[day] = calendar.add(day, FIRST_CHECK_DAYS)
+        place = entity["area_path"], day
+        if place not in dues:
+            dues[place] = _first_check_due(calendar, *place)
         rows.append(
             _row(
                 kind="first_check", source_id=admission.notice.event_id, items=first_check_items(entity["permit_sectors"]),
                 entity_id=entity["id"], lead_id=None, address_code=entity["address_code"],
                 address_text=entity["address_text"], title=_title(entity["name"]), reason=FIRST_CHECK_REASON,
-                area_path=entity["area_path"], grid_code=entity["grid_code"], start_on=day, due=dues[day],
+                area_path=entity["area_path"], grid_code=entity["grid_code"], start_on=day, due=dues[place],
                 calendar_version=calendar.version, not_for=None, at=at,
             )
         )  # fmt: skip
@@ -135,6 +136,11 @@ def plan_first_checks(session: Session, admitted: Sequence[Admission], calendar:
         dialect_of(session).bulk_insert(session.connection(), Task.__table__, rows)
         feed.stage(session, [task_document(row, fresh=True) for row in rows])
     return len(rows)
+
+
+def _first_check_due(calendar: WorkCalendar, area_path: str, occurred_on: date) -> Due:
+    """The day of a first check where the entity is: a local order may stop work there."""
+    return calendar.within(area_path).add(occurred_on, FIRST_CHECK_DAYS)
 
 
 def route_by_hand(session: Session, task: Task, grid_code: str, *, actor: Actor, at: datetime) -> Task:

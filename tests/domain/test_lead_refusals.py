@@ -83,6 +83,10 @@ def pending_in_joint(road: Road) -> None:
     road.does(SD, Act.APPROVE_RETURN, decision="同意")
 
 
+def scjg_is_advised(road: Road) -> None:
+    road.known = replace(road.known, advised="SCJG")
+
+
 def done(**values: Any) -> dict[str, Any]:
     return {"text": "结果", "results": [{"department": "CG", "result": "done", **lr.DONE, **values}]}
 
@@ -125,6 +129,8 @@ REFUSED = [
     Refused("T13", "departments_can_receive", "street", SD, Act.PUSH, {**PUSH, "lead_department": "NONE"}),
     Refused("T13", "departments_can_receive", "street", SD, Act.PUSH, {**PUSH, "assist_departments": ["OLD"]}),
     Refused("T13", "evidence_is_the_leads", "street", SD, Act.PUSH, {**PUSH, "evidence": [STRANGE]}),
+    Refused("T13", "as_advised_or_says_why", "street", SD, Act.PUSH, {**PUSH, "lead_department": "SY"}, scjg_is_advised),
+    Refused("T19", "as_advised_or_says_why", "street, returned once", SD, Act.PUSH, {**PUSH, "lead_department": "SY"}, scjg_is_advised),
     Refused("T19", "departments_can_receive", "street, assist live", SD, Act.PUSH,
             {**PUSH, "lead_department": "SY", "assist_departments": ["CG"]}),
     Refused("T19", "evidence_is_the_leads", "street, returned once", SD, Act.PUSH,
@@ -259,6 +265,17 @@ def test_nothing_is_verified_without_a_lead_department(road: Road) -> None:
     lr.is_done(road, "CG")
     case = Case(road.facts, None, {}, road.moment(SYSTEM), lr.KNOWN)
     assert not lead_guards.GUARDS["every_unit_is_done"].holds(case)
+
+
+@pytest.mark.parametrize("inputs", [{}, {"lead_department": "OLD"}, {"lead_department": "SY", "advice_overridden": "另有专案"},
+                                     {"lead_department": "SY", "ruling_no": "裁1"}])  # fmt: skip
+def test_advice_is_followed_overridden_with_a_reason_or_outranked_by_a_ruling(
+    road: Road, inputs: dict[str, str]
+) -> None:
+    PLACES["street"](road)
+    scjg_is_advised(road)
+    road.does(SD, Act.PUSH, **{**PUSH, **inputs})
+    assert road.facts.state == "dispatched"
 
 
 def test_every_guard_of_every_row_refuses_somewhere() -> None:

@@ -19,6 +19,7 @@ from gridwatch.domain.reminders import (
     moved_receivers,
     newest_due_hour_stage,
     newest_due_stage,
+    newest_stage,
     next_hour_stage,
     next_stage,
     receivers,
@@ -162,6 +163,17 @@ def test_a_date_kept_on_a_day_that_became_a_holiday(calendar):
         ("W0", "2026-03-16"),
         ("B1", "2026-03-17"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("today", "stage"),
+    [
+        ("2026-03-02", "W2"), ("2026-03-13", "W2"), ("2026-03-16", "W0"), ("2026-03-17", "B1"), ("2026-03-20", "B1"),
+        ("2026-03-23", "B5"), ("2026-03-27", "B5"), ("2026-03-30", "B10"),
+    ],
+)  # fmt: skip
+def test_on_which_rung_a_duty_stands(today, stage, calendar):
+    assert str(newest_stage(day("2026-03-16"), day(today), calendar)) == stage
 
 
 @pytest.mark.parametrize("code", ["W2", "W0", "B1", "B5", "B10", "B250", "H0", "H2", "H48"])

@@ -110,3 +110,17 @@ def test_an_open_first_check_moves_with_the_calendar_too(
     with work() as session:
         after = session.scalars(select(Task)).one()
         assert (after.due_on, after.provisional) == (date(2027, 1, 6), False)
+        task = after.id
+    why = client.as_("street_dispatcher").get(f"/api/v1/tasks/{task}/why").body
+    assert (why["due_on"], why["provisional"], why["calendar"]) == (
+        "2027-01-06",
+        False,
+        {"version": 2, "source": "2027"},
+    )
+    assert [day["number"] for day in why["days"] if day["counted"]] == list(range(1, 11))
+    assert {day["on"]: day["name"] for day in why["days"] if day["kind"] == "holiday"} == dict.fromkeys(
+        ("2027-01-01", "2027-01-04"), "元旦"
+    )
+    (moved,) = why["moves"]
+    assert (moved["from"], moved["to"], moved["cause"]) == ("2027-01-05", "2027-01-06", "calendar")
+    assert client.as_("grid_worker_3").get(f"/api/v1/tasks/{task}/why").status == 404

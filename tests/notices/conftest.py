@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import Select, select, true
 
 from gridwatch.calendars.queries import current_calendar
 from gridwatch.calendars.service import NoticeDay, import_days
@@ -23,7 +24,7 @@ from gridwatch.domain.worktime import DayKind
 from gridwatch.jobs.service import run_all
 from gridwatch.leads import clocks
 from gridwatch.leads.models import Assignment, Lead, Obligation, Watch
-from gridwatch.notices.models import Notice
+from gridwatch.notices.models import Delivery, Notice
 from tests.fixtures import Clock, Work, World
 
 PUBLISHED = Path(__file__).parents[1] / "data/nancheng/calendar/cn_workdays_2018_2026.csv"
@@ -124,10 +125,22 @@ class Desk:
             self.tick()
 
     def notices(self, about: str | None = None) -> list[Notice]:
-        """What was written, in order: about one duty, or all."""
+        """What was written, in order: about one duty, or all but the digests."""
+        of = Notice.kind != "digest" if about is None else Notice.about == about
+        return self._read(select(Notice).where(of).order_by(Notice.id))
+
+    def digests(self, username: str | None = None) -> list[Notice]:
+        """The digests, in order: a person's, or all."""
+        mine = Notice.recipient_id == self.world.people[username] if username else true()
+        return self._read(select(Notice).where(Notice.kind == "digest", mine).order_by(Notice.id))
+
+    def deliveries(self) -> list[Delivery]:
+        """The outbox and its log, in order."""
+        return self._read(select(Delivery).order_by(Delivery.id))
+
+    def _read(self, statement: Select[Any]) -> list[Any]:
         with self.work() as session:
-            statement = select(Notice).order_by(Notice.id)
-            found = list(session.scalars(statement if about is None else statement.where(Notice.about == about)))
+            found = list(session.scalars(statement))
             session.expunge_all()
         return found
 

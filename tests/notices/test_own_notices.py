@@ -11,7 +11,10 @@ from tests.notices.conftest import Desk
 
 
 def three(desk: Desk) -> None:
-    """Three reminders to the department's receiver and deputy, on three days: two have left, one waits for half past eight."""
+    """Three reminders to the department's receiver and deputy, on three days, and the digests of two mornings.
+
+    All but the last reminder have left; that one waits for half past eight.
+    """
     desk.push()
     desk.tick_at("2026-09-22 09:00", "2026-09-24 09:00", "2026-09-28 00:10")
 
@@ -22,7 +25,9 @@ def test_the_newest_comes_first_and_what_waits_says_so(desk: Desk, client: Calle
     assert answer.status == 200
     assert [(one["stage"], one["sent_at"], one["skipped"]) for one in answer.body["items"]] == [
         ("B1", None, None),
+        ("DIGEST", "2026-09-24T01:00:00.000Z", None),
         ("W0", "2026-09-24T01:00:00.000Z", None),
+        ("DIGEST", "2026-09-22T01:00:00.000Z", None),
         ("W2", "2026-09-22T01:00:00.000Z", None),
     ]
     first = answer.body["items"][0]
@@ -37,7 +42,7 @@ def test_pages_follow_each_other_without_gap_or_overlap(desk: Desk, client: Call
         page = caller.get("/api/v1/notices", query_string={"limit": 2, **({"cursor": cursor} if cursor else {})}).body
         stages += [one["stage"] for one in page["items"]]
         cursor = page["next_cursor"]
-    assert stages == ["B1", "W0", "W2"]
+    assert stages == ["B1", "DIGEST", "W0", "DIGEST", "W2"]
 
 
 def test_a_cursor_or_limit_that_makes_no_sense_is_refused(desk: Desk, client: Caller):
@@ -49,7 +54,7 @@ def test_a_cursor_or_limit_that_makes_no_sense_is_refused(desk: Desk, client: Ca
 def test_reading_is_noted_once_and_reaches_the_other_devices(desk: Desk, client: Caller):
     three(desk)
     caller = client.as_("department_receiver")
-    notice = caller.get("/api/v1/notices").body["items"][1]["id"]
+    notice = caller.get("/api/v1/notices").body["items"][2]["id"]
 
     first = caller.post(f"/api/v1/notices/{notice}/read")
     desk.clock.advance(minutes=5)
@@ -80,7 +85,9 @@ def test_a_phone_holds_what_has_left_and_nothing_else(desk: Desk, client: Caller
     def held() -> list[dict]:
         answer = phone.post("/api/v1/sync/pull", {"schema": 1, "scopes": {}})
         changes = (change for scope in answer.body["scopes"] for change in scope["changes"])
-        return [change["doc"] for change in changes if change["kind"] == "notice"]
+        return [
+            change["doc"] for change in changes if change["kind"] == "notice" and change["doc"]["stage"] != "DIGEST"
+        ]
 
     assert held() == []
     desk.tick_at("2026-10-09 08:30")

@@ -13,6 +13,7 @@ from gridwatch.db.feed import FeedRow
 from gridwatch.domain.obligations import ObligationKind as Kind
 from gridwatch.domain.worktime import CHINA, DayKind
 from gridwatch.leads.models import Assignment, Obligation, Watch
+from gridwatch.notices.models import Notice
 from gridwatch.people.models import User
 from tests.notices.conftest import Desk
 
@@ -133,11 +134,14 @@ def test_a_date_in_a_year_without_a_notice_is_marked_provisional(desk: Desk):
 
 
 def in_feed(desk: Desk, username: str = "department_receiver") -> int:
-    """How many notices a person's own scope holds."""
+    """How many notices a person's own scope holds, beside the digests."""
     with desk.work() as session:
         return session.scalar(
             select(func.count()).where(
-                FeedRow.scope == f"user:{desk.world.people[username]}", FeedRow.kind == "notice", FeedRow.op == "put"
+                FeedRow.scope == f"user:{desk.world.people[username]}",
+                FeedRow.kind == "notice",
+                FeedRow.op == "put",
+                FeedRow.doc.not_like('%"stage":"DIGEST"%'),
             )
         )
 
@@ -305,6 +309,56 @@ def test_after_an_outage_of_days_only_the_newest_stage_is_sent(desk: Desk):
     assert desk.told(intervene) == {"B5": OWNERS | {"department_leader", "supervision_office"}}
     late = [(one.stage, one.sent_at) for one in desk.notices(intervene) if one.skipped == "late"]
     assert sorted(set(late)) == [("B1", None), ("W0", None), ("W2", None)]
+
+
+@pytest.mark.parametrize(
+    ("silent_until", "newest", "recorded"),
+    [
+        (
+            "2026-09-25 09:00",
+            "W0",
+            {"W2"},
+        ),  # three days, on the festival: it leaves on the next work day, or is overtaken
+        ("2026-09-28 09:00", "B1", {"W2", "W0"}),
+        ("2026-10-22 09:00", "B15", {"W2", "W0", "B1", "B5", "B10"}),  # a month
+    ],
+)
+def test_whatever_the_outage_one_message_leaves_and_the_others_are_recorded(
+    desk: Desk, silent_until: str, newest: str, recorded: set[str]
+):
+    _, _, (intervene, *_) = desk.push()
+    desk.tick_at("2026-09-21 09:00", silent_until)
+    rows = {(one.stage, one.recipient_id): one for one in desk.notices(intervene)}
+    assert len(rows) == len(desk.notices(intervene))
+    assert {stage for stage, _ in rows} == recorded | {newest}
+    assert {one.skipped for (stage, _), one in rows.items() if stage in recorded} == {"late"}
+    assert {one.skipped for (stage, _), one in rows.items() if stage == newest} == {None}
+    assert set(desk.told(intervene)) <= {newest}
+
+    desk.tick_at(silent_until, "2026-10-23 09:00", "2026-10-29 09:00")
+    assert all(len({one.sent_at for one in group if one.sent_at}) == len([one for one in group if one.sent_at])
+               for group in by_person(desk, intervene).values())  # fmt: skip
+
+
+def by_person(desk: Desk, about: str) -> dict[str, list[Notice]]:
+    """The notices about a duty, by recipient."""
+    groups: dict[str, list[Notice]] = {}
+    for one in desk.notices(about):
+        groups.setdefault(one.recipient_id, []).append(one)
+    return groups
+
+
+def test_a_clock_that_steps_a_month_ahead_and_back_has_told_what_is_to_come_and_tells_nothing_twice(desk: Desk):
+    """Set to 22 October by mistake, then right again: what was told stays told, what was recorded stays recorded."""
+    _, _, (intervene, *_) = desk.push()
+    desk.tick_at("2026-10-22 09:00")
+    before = [(one.id, one.sent_at, one.skipped) for one in desk.notices(intervene)]
+    desk.tick_at(*mornings("2026-09-18", "2026-10-22"))
+    assert [(one.id, one.sent_at, one.skipped) for one in desk.notices(intervene)] == before
+    desk.tick_at("2026-10-29 09:00")
+    assert list(desk.told(intervene)) == ["B15", "B20"]
+    days = [one.sent_at.astimezone(CHINA).date() for one in desk.digests("department_receiver")]
+    assert len(days) == len(set(days))
 
 
 def test_a_day_that_is_closed_by_order_puts_the_next_stage_off(desk: Desk):

@@ -363,6 +363,7 @@ def test_in_english_only_names_and_entries_are_chinese(every_page, work: Work):
     entries = {
         "无证小餐馆",
         "现场经营，未见食品经营许可证",
+        "食品经营",  # words of it that the advice quotes
         "鸿福路88号",
         BASIS,
         "无证餐饮",
