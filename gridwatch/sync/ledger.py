@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_, union
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_, union
 from sqlalchemy.orm import Session
 
-from gridwatch.domain.permits import Actor, Grant, Scope
+from gridwatch.domain.permits import PERMITS, Actor, Grant, Scope
 from gridwatch.people.models import Device, RoleGrant, User
 from gridwatch.people.reach import in_area, within
 from gridwatch.sync.models import Heartbeat, Item, RefusedNumber
 from gridwatch.web import paging
+
+_FIELD = [role.value for role, scope in PERMITS["sync.phone"].items() if scope is Scope.GRID]
+_DESK = [role.value for role, scope in PERMITS["sync.phone"].items() if scope is not Scope.GRID]
 
 Pair = tuple[str, str]  # device id, user id
 Range = tuple[int, int]  # first and last number, both included
@@ -122,4 +125,9 @@ def devices_within(actor: Actor) -> Select[Any]:
 
 
 def _person_in_area(actor: Actor, grant: Grant) -> ColumnElement[bool]:
-    return Device.user_id.in_(select(RoleGrant.user_id).where(in_area(RoleGrant.area_path)(actor, grant)))
+    """Phones of the field; and of a community's desk those that have ever synced, since a desk signs in at a browser too."""
+    here = in_area(RoleGrant.area_path)(actor, grant)
+    of_field = select(RoleGrant.user_id).where(here, RoleGrant.role.in_(_FIELD))
+    of_desk = select(RoleGrant.user_id).where(here, RoleGrant.role.in_(_DESK))
+    has_synced = exists().where(Heartbeat.device_id == Device.id, Heartbeat.user_id == Device.user_id)
+    return or_(Device.user_id.in_(of_field), and_(Device.user_id.in_(of_desk), has_synced))

@@ -15,6 +15,7 @@ from tests.sync.talk import FILE, pull, push
 from tests.web.browser import Browser
 
 Browse = Callable[..., Browser]
+ROW = r"<tr>\s*<td.*?</tr>"
 
 CASES = [
     # what the phone says of itself, after how many days it is looked at, light, what is read on the page
@@ -58,7 +59,7 @@ def test_a_phone_is_told_by_what_it_needs(
     clock.advance(days=days)
     page = browse("community_dispatcher").get("/sync")
     assert page.status == 200
-    (row,) = re.findall(r"<tr>\s*<td.*?</tr>", page.html, re.S)
+    (row,) = re.findall(ROW, page.html, re.S)
     assert f"</svg>{light}</span>" in row, what
     assert words in row, what
 
@@ -99,3 +100,11 @@ def test_many_phones_are_paged(browse: Browse, client: Caller):
     assert first.html.count("使用人") == 20
     assert browser.get(first.next_page).html.count("使用人") == 1
     assert browser.get("/sync?page=nonsense").html.count("使用人") == 20
+
+
+def test_a_desk_that_signs_in_at_a_browser_is_no_phone(browse: Browse, says, client: Caller):
+    for desk in ("street_dispatcher", "community_handler"):
+        client.as_(desk).get("/api/v1/leads")
+    assert not re.findall(ROW, browse("community_dispatcher").get("/sync").html, re.S)
+    says("community_handler", unsent=0)
+    assert len(re.findall(ROW, browse("community_dispatcher").get("/sync").html, re.S)) == 1
