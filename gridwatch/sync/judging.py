@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -29,6 +29,9 @@ from gridwatch.sync.kinds import KINDS, Applied, Fact, Kind, from_refusal
 from gridwatch.sync.models import Item
 
 log = logging.getLogger("gridwatch")
+
+# Nothing more can be done in this transaction, for any item of it; the phone is told to come again.
+_DATABASE_GONE = (OperationalError, InterfaceError, PendingRollbackError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,10 @@ def _apply(session: Session, kind: Kind, facts: list[Fact], last: bool) -> None:
         try:
             with savepoint(session):
                 results = kind.together(session, facts)
-        except (Refusal, DBAPIError) as problem:
-            log.info("%d items are applied one by one: %s", len(facts), problem)
+        except _DATABASE_GONE:
+            raise
+        except Exception as problem:
+            log.info("%d items are applied one by one", len(facts), exc_info=problem)
     for place, fact in enumerate(facts):
         applied = results[place] if results is not None else _applied(session, kind, fact, last)
         if not fact.is_plausible and (applied.outcome, applied.code) == (words.ACCEPTED, None):
@@ -122,7 +127,7 @@ def _applied(session: Session, kind: Kind, fact: Fact, last: bool) -> Applied:
     except Refusal as refusal:
         return from_refusal(refusal)
     except Exception as problem:
-        if isinstance(problem, OperationalError | StaleDataError) or (isinstance(problem, IntegrityError) and not last):
+        if isinstance(problem, (*_DATABASE_GONE, StaleDataError)) or (isinstance(problem, IntegrityError) and not last):
             raise
         log.error("item %s of kind %s could not be applied", fact.item.id, fact.item.kind, exc_info=problem)
         return Applied(words.REVIEW, "not_applied")

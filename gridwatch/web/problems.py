@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, g, request
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError, SQLAlchemyError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
@@ -124,7 +124,9 @@ def install(app: Flask) -> None:
         return problem_response(Refusal("http.busy", headers={"Retry-After": "1"}))
 
     @app.errorhandler(OperationalError)
-    def _database(error: OperationalError) -> Response:
+    @app.errorhandler(InterfaceError)
+    @app.errorhandler(PendingRollbackError)  # the connection was lost, and something went on within its transaction
+    def _database(error: SQLAlchemyError) -> Response:
         log.error("database refused", extra={"request_id": g.get("request_id")}, exc_info=error)
         return problem_response(Refusal("http.busy", headers={"Retry-After": "5"}))
 

@@ -22,7 +22,7 @@ from tests.simulator.places import on_postgis, on_spatialite
 from tests.simulator.schedule import STEPS
 from tests.simulator.server import Place
 
-SEEDS = (1, 2, 3, 4, 5, 6)
+SEEDS = (1, 2, 3, 4)
 WITHIN = 10  # seeds within which a mistake must be found
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from gridwatch.leads.models import Lead
 from gridwatch.sync import kinds
@@ -107,6 +109,50 @@ def test_a_lead_of_somebody_else_looks_like_one_that_is_not_there(
     assert (known["outcome"], known["code"], known["facts"], known["message"]) == (
         unknown["outcome"], unknown["code"], unknown["facts"], unknown["message"],
     )  # fmt: skip
+
+
+def test_reports_that_cannot_go_together_go_one_by_one(
+    worker: Caller, work: Work, report: Make, monkeypatch: pytest.MonkeyPatch
+):
+    """One wrong report among several leaves only itself in review, and so does a defect that shows with several."""
+    wrong = report(payload={**LEAD, "category": "XS99"})
+    assert outcomes(push(worker, report(), wrong, report())) == [
+        ("accepted", None),
+        ("review", "payload_invalid"),
+        ("accepted", None),
+    ]
+
+    def broken(session: Any, facts: list[kinds.Fact]) -> list[kinds.Applied]:
+        kinds._reports(session, facts)
+        raise ZeroDivisionError("a defect of the program")
+
+    monkeypatch.setitem(kinds.KINDS, "lead.report", kinds.Kind(kinds._report, together=broken))
+    assert outcomes(push(worker, report(), report())) == [("accepted", None)] * 2
+    with work() as session:
+        assert session.query(Lead).count() == 4
+
+
+def test_a_database_that_goes_away_in_the_middle_leaves_nothing_and_the_phone_comes_again(
+    worker: Caller, work: Work, report: Make, item: Make, monkeypatch: pytest.MonkeyPatch
+):
+    """A lost connection is nobody's fault: 503 for the batch, never an item in review."""
+    sent = [report(), report(), item()]
+
+    def killed(session: Any, *more: Any) -> Any:
+        if session.get_bind().dialect.name == "sqlite":
+            raise OperationalError("", None, Exception("disk I/O error"))
+        pid = session.execute(text("SELECT pg_backend_pid()")).scalar()
+        with work() as another:
+            another.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        return session.execute(text("SELECT 1"))
+
+    for broken in ({"apply": kinds._report, "together": killed}, {"apply": killed}):
+        monkeypatch.setitem(kinds.KINDS, "lead.report", kinds.Kind(**broken))
+        answer = worker.post("/api/v1/sync/push", {"device_id": worker.device_id, "items": sent})
+        assert (answer.status, answer.body["code"]) == (503, "http.busy")
+        assert answer.headers["Retry-After"]
+    monkeypatch.undo()
+    assert outcomes(push(worker, *sent)) == [("accepted", None)] * 3
 
 
 def test_a_handler_that_fails_leaves_the_item_in_review_and_nothing_else_behind(
