@@ -22,6 +22,7 @@ BENCHES = {
     "route": "bench.route",
     "load": "bench.load",
     "tick": "bench.tick",
+    "leads": "bench.leads",
     "pull": "bench.pull",
     "push": "bench.push",
     "upload": "bench.upload",

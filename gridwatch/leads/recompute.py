@@ -11,12 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import Table, delete, select, update
 from sqlalchemy.orm import Session
 
 from gridwatch.calendars.changes import OpenDate
 from gridwatch.calendars.queries import policies
 from gridwatch.db.base import new_id
+from gridwatch.db.engine import dialect_of
 from gridwatch.domain.lead_facts import Change, EndDuty, Moment, OpenDuty
 from gridwatch.domain.obligations import WINDOWED, ChangeMode, ObligationKind, recomputed_due
 from gridwatch.domain.reminders import moved_receivers, sending_window
@@ -110,16 +111,17 @@ def _new_due(row: Any, at: Moment, modes: Mapping[int, ChangeMode]) -> Due:
 def _supersede(session: Session, changed: list[tuple[Any, Due]], fresh: Mapping[str, str], at: Moment) -> None:
     """Write the superseding rows under their new ids, with one event a lead: what moved or was confirmed (§4c, I10)."""
     opened = {row.id: _opened(row, due, fresh[row.id]) for row, due in changed}
-    connection = session.connection()
-    connection.execute(
-        insert(_END),
+    connection, insert = session.connection(), dialect_of(session).insert_rows
+    insert(
+        connection,
+        _END,
         [
             {"obligation_id": row.id, "how": "superseded", "cause": CALENDAR, "on_day": at.today, "at": at.now}
             for row, _ in changed
         ],
     )
     rows = [rolling.duty_row(opened[row.id], at, row.lead_id, row.round, row.policy_version) for row, _ in changed]
-    connection.execute(insert(_OBLIGATION), rows)
+    insert(connection, _OBLIGATION, rows)
     connection.execute(delete(_WATCH).where(_WATCH.c.obligation_id.in_(fresh)))
     grids = rolling.dues_of(
         session, {rolling.grid_of(row) for row, _ in changed if ObligationKind(row.kind) in WINDOWED}
@@ -130,8 +132,7 @@ def _supersede(session: Session, changed: list[tuple[Any, Due]], fresh: Mapping[
         for row, _ in changed
         if (entry := rolling.watch_row(opened[row.id], dues.get(row.id, {}), at, row.area_path))
     ]
-    if entries:
-        connection.execute(insert(_WATCH), entries)
+    insert(connection, _WATCH, entries)
     by_lead: dict[str, list[Any]] = defaultdict(list)
     for row, _ in changed:
         by_lead[row.lead_id].append(row)
