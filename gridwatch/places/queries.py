@@ -19,6 +19,7 @@ from gridwatch.places.models import Grid
 
 GRID_REACH = {Scope.AREA: in_area(Grid.area_path), Scope.GRID: in_grids(Grid.code)}
 
+FEW = 200  # points that are looked up one by one: as many as a push brings at most
 CHUNK = 50_000  # points in memory at once, as geometries
 
 
@@ -68,8 +69,9 @@ def grids_at(session: Session, points: Sequence[tuple[float, float]], *, on: dat
     if not points:
         return found
     sql, values = outlines_near_sql(session, points)
-    near = session.execute(text(sql).bindparams(bindparam("on", type_=Date)), {**values, "on": on}).all()
-    near.sort(reverse=True)  # by code: the smaller one has the last word
+    rows = session.execute(text(sql).bindparams(bindparam("on", type_=Date)), {**values, "on": on}).all()
+    # A grid near several points comes once for each. By falling code: the smaller one has the last word.
+    near = sorted(dict(rows).items(), reverse=True)
     codes, outlines = [code for code, _ in near], from_wkb([outline for _, outline in near])
     for start in range(0, len(points), CHUNK):
         tree = STRtree(shapely_points(points[start : start + CHUNK]))
@@ -80,14 +82,21 @@ def grids_at(session: Session, points: Sequence[tuple[float, float]], *, on: dat
 
 
 def outlines_near_sql(session: Session, points: Sequence[tuple[float, float]]) -> tuple[str, dict[str, Any]]:
-    """The statement of `grids_at`, and what to bind beside `:on`: (code, outline as WKB) of the grids around all points."""
+    """The statement of `grids_at`, and what to bind beside `:on`: (code, outline as WKB) of the grids near the points.
+
+    A few points are looked up one by one, since they may lie far apart; many by the one frame around all of them.
+    """
     dialect = dialect_of(session)
-    lons, lats = zip(*points, strict=True)
-    asked = f"(SELECT {dialect.geometry(':frame')} AS frame) AS asked"
+    if len(points) <= FEW:
+        frames = [f"{lon!r} {lat!r}" for lon, lat in points]
+    else:
+        lons, lats = zip(*points, strict=True)
+        frames = [f"{min(lons)!r} {min(lats)!r}, {max(lons)!r} {max(lats)!r}"]
+    selects = " UNION ALL ".join(f"SELECT {dialect.geometry(f':frame{n}')} AS frame" for n in range(len(frames)))
+    asked = f"({selects}) AS asked"
     near = dialect.spatial_join("grid", "shape", "asked.frame")
     sql = (
         f"SELECT grid.code, ST_AsBinary(grid.shape) FROM {asked} {near} WHERE "  # noqa: S608 - constants
         "(grid.valid_from IS NULL OR grid.valid_from <= :on) AND (grid.valid_to IS NULL OR grid.valid_to >= :on)"
     )
-    corners = f"{min(lons)!r} {min(lats)!r}, {max(lons)!r} {max(lats)!r}"
-    return sql, {"frame": f"SRID=4326;MULTIPOINT({corners})"}
+    return sql, {f"frame{n}": f"SRID=4326;MULTIPOINT({corners})" for n, corners in enumerate(frames)}
