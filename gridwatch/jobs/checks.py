@@ -106,7 +106,10 @@ def calendar() -> Finding:
     known = current_calendar(db.session())
     days = (today + timedelta(days=ahead) for ahead in range(CALENDAR_AHEAD.days + 1))
     missing = next((day for day in days if known.day(day).provisional), None)
-    fix = "导入国务院办公厅当年放假安排：gridwatch load 目录（calendar.csv） / load the year's official notice: gridwatch load DIR"
+    fix = (
+        "导入国务院办公厅的放假安排：gridwatch calendar import 文件 --source 文号 / import the year's official notice: "
+        "gridwatch calendar import FILE --source NO"
+    )
     if missing is None:
         return Finding("calendar", True, "工作日历覆盖今后 60 天", "the calendar covers the next 60 days")
     return Finding(

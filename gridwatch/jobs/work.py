@@ -36,7 +36,9 @@ Did = dict[str, int]
 
 def inherit_assignments(now: datetime) -> Did:
     """Hand what abolished departments had to their successors, with the same push (domain.md §4b, edge case (f))."""
-    return _until_done(lambda session: leads.inherit(session, leads.moment(SYSTEM, now, current_calendar(session))))
+    return _until_done(
+        lambda session: leads.inherit(session, leads.moment(session, SYSTEM, now, current_calendar(session)))
+    )
 
 
 def recompute_dates(now: datetime) -> Did:
@@ -44,7 +46,7 @@ def recompute_dates(now: datetime) -> Did:
     did = Counter(
         _until_done(
             lambda session: recomputing.recompute(
-                session, leads.moment(SYSTEM, now, current_calendar(session)), limit=DUTIES_A_BATCH
+                session, leads.moment(session, SYSTEM, now, current_calendar(session)), limit=DUTIES_A_BATCH
             )
         )
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from gridwatch.calendars.queries import policies
+from gridwatch.calendars.queries import policy_in_force
 from gridwatch.db import feed
 from gridwatch.db.base import new_id
 from gridwatch.db.engine import dialect_of
@@ -22,7 +22,6 @@ from gridwatch.domain import lead_replay, lead_rules
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_facts import Change, LeadFacts, Moment
 from gridwatch.domain.lead_words import CATEGORIES, LeadState
-from gridwatch.domain.obligations import DEFAULT_POLICY, Policy, policy_on
 from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import WorkCalendar, local_day
 from gridwatch.files.service import name_evidence
@@ -65,9 +64,10 @@ class LeadReport:
 _TOLD = [one.name for one in fields(LeadReport) if one.name not in ("id", "received_at", "performed_at")]
 
 
-def moment(actor: Actor, now: datetime, calendar: WorkCalendar, policy: Policy = DEFAULT_POLICY) -> Moment:
-    """Who acts, when, by which calendar and policy."""
-    return Moment(actor, now, local_day(now), calendar, policy)
+def moment(session: Session, actor: Actor, now: datetime, calendar: WorkCalendar) -> Moment:
+    """Who acts, when, by which calendar, and by the limits that are in force for what begins then."""
+    today = local_day(now)
+    return Moment(actor, now, today, calendar, policy_in_force(session, today))
 
 
 def report_all(session: Session, told: Sequence[LeadReport], *, actor: Actor, calendar: WorkCalendar) -> list[Lead]:
@@ -81,11 +81,10 @@ def report_all(session: Session, told: Sequence[LeadReport], *, actor: Actor, ca
     for one in told:
         _check(one)
     places = places_of(session, told, actor)
-    limits = policies(session)
-    moments = [
-        moment(actor, one.received_at, calendar, policy_on(limits, local_day(one.received_at))).within(place.area_path)
-        for one, place in zip(told, places, strict=True)
-    ]
+    at_of = {
+        received_at: moment(session, actor, received_at, calendar) for received_at in {one.received_at for one in told}
+    }
+    moments = [at_of[one.received_at].within(place.area_path) for one, place in zip(told, places, strict=True)]
     numbers = _numbers(session, places, moments)
     begun = [
         _begun(one, place, at, number) for one, place, at, number in zip(told, places, moments, numbers, strict=True)

@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
+from gridwatch.calendars.queries import policy_in_force
 from gridwatch.domain.lead_words import ENDED, STATE_NAMES, LeadState
-from gridwatch.domain.obligations import DEFAULT_POLICY
 from gridwatch.domain.permits import Actor, Role
+from gridwatch.domain.worktime import local_day
 from gridwatch.leads.models import Lead
 from gridwatch.leads.queries import REACH
 from gridwatch.people.reach import within
@@ -38,7 +39,7 @@ def hints(session: Session, lead: Lead, actor: Actor, at: datetime) -> dict[str,
     nothing: dict[str, list[dict[str, Any]]] = {"duplicates": [], "reopen": []}
     if LeadState(lead.state) in ENDED or not any(actor.holds(role, area_path=lead.area_path) for role in _DESKS):
         return nothing
-    since = at - timedelta(days=DEFAULT_POLICY.reopen_days)
+    since = at - timedelta(days=policy_in_force(session, local_day(at)).reopen_days)
     standing = or_(Lead.state.not_in(_ENDED), and_(Lead.state == LeadState.CLOSED.value, Lead.closed_at >= since))
     statement = within(select(Lead), actor, "lead.read", REACH).where(
         Lead.id != lead.id, Lead.category == lead.category, standing, or_(_same_entity(lead), _same_place(lead))

@@ -21,7 +21,7 @@ from gridwatch.areas.models import Area, Department
 from gridwatch.db.engine import dialect_of
 from gridwatch.domain.lead_clocks import RUNNING
 from gridwatch.domain.lead_facts import Moment
-from gridwatch.domain.obligations import DEFAULT_POLICY, WINDOWED, ObligationKind
+from gridwatch.domain.obligations import WINDOWED, ObligationKind
 from gridwatch.domain.permits import SYSTEM
 from gridwatch.domain.reminders import (
     MOVED,
@@ -36,6 +36,7 @@ from gridwatch.domain.reminders import (
 from gridwatch.domain.worktime import WorkCalendar, local_day
 from gridwatch.leads import rolling, wording
 from gridwatch.leads.agenda import OPENS, Entry, Found, due_hour_stages, due_stages
+from gridwatch.leads.beginning import moment
 from gridwatch.leads.models import Assignment, Excuse, Lead, Obligation, ObligationEnd, Watch
 from gridwatch.leads.receivers import Place, owner_of, people_of
 from gridwatch.notices import service as notices
@@ -75,7 +76,7 @@ def write_due(
     """
     today = local_day(now)
     rows = session.execute(_due_entries(today, after, limit)).all()
-    at = Moment(SYSTEM, now, today, calendar, DEFAULT_POLICY)
+    at = moment(session, SYSTEM, now, calendar)
     windows = [row for row in rows if ObligationKind(row.kind) in WINDOWED]
     grids = rolling.dues_of(session, {rolling.grid_of(row) for row in windows})
     rolled = rolling.roll(session, {rolling.grid_of(row) for row in windows if _runs(row)}, grids, at)

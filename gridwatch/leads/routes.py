@@ -147,7 +147,7 @@ def why(lead_id: str, obligation_id: str) -> dict[str, Any]:
     session = db.session()
     lead = queries.lead_within(session, lead_id, current_actor())
     duty = queries.obligation_of(session, lead, obligation_id)
-    view = views.duty_view(duty, now(), current_calendar(session))
+    view = views.duty_view(duty, now(), current_calendar(session, lead.area_path))
     return {"obligation": view, "days": clocks.why(session, duty), "computed": clocks.computed(session, duty)}
 
 

@@ -13,14 +13,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from gridwatch.audit import service as audit
-from gridwatch.calendars.queries import policy_in_force
 from gridwatch.domain import lead_rules
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_facts import Change, LeadFacts, Moment
 from gridwatch.domain.lead_replay import apply_change
 from gridwatch.domain.lead_words import Act
 from gridwatch.domain.permits import SYSTEM, Actor, Role
-from gridwatch.domain.worktime import WorkCalendar, local_day
+from gridwatch.domain.worktime import WorkCalendar
 from gridwatch.leads import clocks, corrections, queries
 from gridwatch.leads.beginning import LeadReport, moment, report_all
 from gridwatch.leads.known import LIVE, known_for, lock_others, orphans, receiving
@@ -90,7 +89,7 @@ def take_step(
     facts alone decide, `lead.guard_failed`, 422 `lead.input_missing` or `lead.input_invalid`, 409 `lead.guard_failed` where
     inputs decide too; and 503 `http.busy` while somebody else changes another lead that the step names.
     """
-    at = replace(moment(actor, now, calendar, policy_in_force(session, local_day(now))), done_on=done_on)
+    at = replace(moment(session, actor, now, calendar), done_on=done_on)
     facts = queries.facts_of(session, lead)
     # A confirmation takes over what was asked for, so what the asks name must be known too.
     named = {name: value for asked in facts.asks for name, value in asked.inputs.items()}
@@ -159,7 +158,7 @@ def note_visit(
         take_step(
             session, lead, act, inputs, actor=actor, now=now, calendar=calendar, done_on=corrections.done_on(visit)
         )
-        corrections.met_by_late_sync(session, lead, waiting, visit, moment(SYSTEM, now, calendar))
+        corrections.met_by_late_sync(session, lead, waiting, visit, moment(session, SYSTEM, now, calendar))
     except Refusal as refusal:
         audit.record(
             session, chain=chain_of(lead), act="lead.visit_without_effect", subject=("lead", lead.id), actor_id=actor.id, at=now,
@@ -176,7 +175,7 @@ def note_timeliness(
     """
     if task.lead_id is not None:
         lead = session.get_one(Lead, task.lead_id, with_for_update=True, populate_existing=True)
-        corrections.was_in_time(session, lead, task, visit, moment(SYSTEM, now, calendar), **ruled)
+        corrections.was_in_time(session, lead, task, visit, moment(session, SYSTEM, now, calendar), **ruled)
 
 
 def _step_of_visit(visit: Visit, task: Task) -> tuple[Act, dict[str, Any]] | None:

@@ -7,9 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from gridwatch.calendars.queries import policy_in_force
 from gridwatch.domain import lead_rules
-from gridwatch.domain.lead_facts import LeadFacts, Moment, Unit
+from gridwatch.domain.lead_facts import LeadFacts, Unit
 from gridwatch.domain.lead_flow import Step, field_json
 from gridwatch.domain.lead_words import CATEGORIES, OUTCOMES, STATE_NAMES, Act
 from gridwatch.domain.obligations import ObligationKind, late_by, lateness_text_en, lateness_text_zh
@@ -17,6 +16,7 @@ from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import WorkCalendar, local_day
 from gridwatch.files.queries import attachments
 from gridwatch.leads import clocks, queries
+from gridwatch.leads.beginning import moment
 from gridwatch.leads.hints import hints
 from gridwatch.leads.models import Lead, Obligation
 from gridwatch.leads.wording import DUTIES
@@ -44,8 +44,7 @@ def pair(table: dict[str, tuple[str, str]], code: str | None) -> dict[str, str] 
 
 def lead_view(session: Session, lead: Lead, actor: Actor, *, at: datetime, calendar: WorkCalendar) -> dict[str, Any]:
     """A lead with its assignments, obligations and what this person may do now; the reporter only where he may be seen."""
-    facts, today, calendar = queries.facts_of(session, lead), local_day(at), calendar.within(lead.area_path)
-    moment = Moment(actor, at, today, calendar, policy_in_force(session, today))
+    facts = queries.facts_of(session, lead)
     return {
         **told(session, lead, actor, at=at, calendar=calendar),
         "as_of": None,
@@ -54,7 +53,7 @@ def lead_view(session: Session, lead: Lead, actor: Actor, *, at: datetime, calen
         "allowed": [
             {"act": act.value, "step": step.id, "asks": act is step.ask, "assignment": unit.id if unit else None,
              "name": _act_name(step.zh, step.en, act is step.ask), "fields": _fields(facts, step, act, unit)}
-            for act, step, unit in lead_rules.allowed(facts, moment)
+            for act, step, unit in lead_rules.allowed(facts, moment(session, actor, at, calendar).within(lead.area_path))
         ],
     }  # fmt: skip
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -13,10 +12,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from gridwatch.calendars.queries import current_calendar
-from gridwatch.domain.obligations import DEFAULT_POLICY, ObligationKind
 from gridwatch.jobs.service import run_all
-from gridwatch.leads import reminders
 from gridwatch.leads.hints import metres_between
 from gridwatch.leads.models import Lead, Watch
 from gridwatch.leads.verifying import broken_leads
@@ -242,20 +238,6 @@ def test_the_fast_lane_reminds_by_the_hour_until_it_is_dispatched(
     road.does(SD, "push", **road.push)
     assert duty(road.seen, "triage_s")["verdict"] == "met_late"
     assert duty(road.seen, "triage_s")["late"]["zh"] == "逾期不足1个工作日"
-
-
-def test_a_grid_goes_on_with_the_limit_it_began_with(
-    road: Road, work: Work, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    road.to_working()
-    stricter = replace(DEFAULT_POLICY, version=2, days={**DEFAULT_POLICY.days, ObligationKind.FEEDBACK: 10})
-    monkeypatch.setattr(reminders, "DEFAULT_POLICY", stricter)  # the policy of a later year
-    clock.set("2026-10-16 09:00")
-    with work() as session:
-        did = reminders.write_due(session, now=clock.now(), calendar=current_calendar(session)).did
-    assert did["windows"] == 1
-    third = duty(road.seen, "feedback", 3)
-    assert (third["due_on"], third["days"]) == ("2026-11-26", 45)
 
 
 # -- hints ---------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from gridwatch.domain.obligations import ObligationKind
 from gridwatch.domain.worktime import CHINA
 from gridwatch.jobs import work as jobs
 from gridwatch.notices import outbox
-from gridwatch.notices.channels import CHANNELS
+from gridwatch.notices.channels import CHANNELS, switched_on
 from gridwatch.notices.models import Contact
 from tests.notices.conftest import Desk
 from tests.notices.providers import Asked, HttpProvider, MailProvider, Reply, certificate, running
@@ -433,4 +433,5 @@ def test_over_tls_the_certificate_decides(desk: Desk, app: Flask, tmp_path: Path
 def test_the_application_starts_with_all_channels_on(settings: Settings):
     app = create_app(settings)
     with app.app_context():
+        assert switched_on(app.config["GRIDWATCH"]) == set(CHANNELS)
         db.engine.dispose()

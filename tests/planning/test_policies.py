@@ -151,3 +151,18 @@ def test_every_limit_can_be_named() -> None:
     changed = policy_from(2, date(2026, 10, 1), told)
     assert policy_limits(changed) == told
     assert set(told) >= {kind.value for kind in ObligationKind}
+
+
+def test_a_report_is_triaged_by_the_limits_of_the_day_on_which_it_came(
+    work: Work, clock: Clock, desk: Seat, reported: Callable[..., str]
+) -> None:
+    clock.set("2026-09-18 10:00")
+    add(work, clock, "2026-09-21", triage_c=3)
+    before = reported()
+    clock.set("2026-09-21 10:00")
+    since = reported(address_text="鸿福路90号")
+    community = desk("community_dispatcher")
+    assert [duty(community.sees(lead), "triage_c")["due_on"] for lead in (before, since)] == [
+        "2026-09-20",  # a Sunday that is worked
+        "2026-09-24",
+    ]
