@@ -175,7 +175,7 @@ class Year:
         now = self.clock.now()
         jobs: list[Callable[[Session, Any], Any]] = [
             lambda session, calendar: reminders.write_due(session, now=now, calendar=calendar),
-            lambda session, calendar: recompute.recompute(session, moment(SYSTEM, now, calendar)),
+            lambda session, calendar: recompute.recompute(session, moment(session, SYSTEM, now, calendar)),
             lambda session, calendar: digest.write(session, now=now, calendar=calendar, channels=()),
             lambda session, calendar: notices.deliver(session, now=now, calendar=calendar, ended=reminders.ended),
         ]
