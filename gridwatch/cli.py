@@ -25,6 +25,7 @@ COMMANDS = {
     "verify": "gridwatch.leads.commands:verify",
     "backup": "gridwatch.sync.commands:backup",
     "restore": "gridwatch.sync.commands:restore",
+    "rerender": "gridwatch.sync.commands:rerender",
     "openapi": "gridwatch.jobs.commands:openapi",
     "document-leads": "gridwatch.leads.commands:document_leads",
 }

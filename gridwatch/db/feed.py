@@ -127,6 +127,11 @@ def fingerprint(kind: str, doc_id: str, rev: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{kind}/{doc_id}/{rev}".encode()).digest()[:8], "big", signed=True)
 
 
+def text_of(document: Document) -> str:
+    """A document as phones receive it: JSON text."""
+    return orjson.dumps({"kind": document.kind, "id": document.id, "rev": document.rev, **document.body}).decode()
+
+
 def digest_hex(digest: int) -> str:
     """A stored digest as the 16 lower-case hex digits of the protocol."""
     return f"{digest & 0xFFFFFFFFFFFFFFFF:016x}"
@@ -146,8 +151,7 @@ def publish(session: Session, today: str) -> None:
         text_ = None
         for scope in sorted(document.scopes):
             if text_ is None:
-                body = {"kind": document.kind, "id": document.id, "rev": document.rev, **document.body}
-                text_ = orjson.dumps(body).decode()
+                text_ = text_of(document)
             rows[scope].append(_row(scope, document, "put", text_, today))
             digests[scope] ^= fingerprint(document.kind, document.id, document.rev)
             if scope in before:

@@ -1,4 +1,4 @@
-"""`gridwatch backup` and `gridwatch restore`."""
+"""`gridwatch backup`, `gridwatch restore` and `gridwatch rerender`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from flask import Flask
 
 from gridwatch.config import Settings
-from gridwatch.sync import backups
+from gridwatch.sync import backups, rerendering
 
 _folder = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 
@@ -42,6 +42,15 @@ def restore(make_app: Callable[..., Flask], folder: Path, verify: bool) -> None:
         return
     manifest = backups.restore(make_app, Settings.from_environment(), folder)
     click.echo(f"{folder}：已恢复，新纪元 {manifest['epoch']} / restored, new epoch: {_size(manifest)}")
+
+
+@click.command()
+@click.pass_obj
+def rerender(make_app: Callable[..., Flask]) -> None:
+    """升级后更新手机文件 · Hold every document of phones against this program; only those that read differently go out again."""
+    with make_app().app_context():
+        for done in rerendering.rerender_all():
+            click.echo(f"{done.table}: {done.looked_at} 已核对，{done.changed} 有变 / looked at, changed")
 
 
 def _size(manifest: backups.Manifest) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gzip
 import sys
+import threading
 import zlib
 from collections.abc import Iterable
 from itertools import groupby
+from typing import NamedTuple
 
 from flask import Response, request
+from werkzeug.datastructures import Accept
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.http import parse_accept_header
 
 from gridwatch.domain.errors import Refusal
 
@@ -29,9 +33,19 @@ class Frame(bytes):
     __slots__ = ()
 
 
-def pack(data: bytes, level: int = ZSTD_LEVEL) -> Frame:
+class _OfThread(threading.local):
+    """What a thread packs with: making a compressor costs more than packing a small text."""
+
+    def __init__(self) -> None:
+        self.compressor = zstd.ZstdCompressor(ZSTD_LEVEL)
+
+
+_own = _OfThread()
+
+
+def pack(data: bytes) -> Frame:
     """`data` as one zstd frame."""
-    return Frame(zstd.compress(data, level))
+    return Frame(_own.compressor.compress(data, zstd.ZstdCompressor.FLUSH_FRAME))
 
 
 def unpack(frame: bytes) -> bytes:
@@ -85,21 +99,34 @@ def _gunzip(most: int) -> bytes:
     return bytes(expanded)
 
 
-def answer(parts: Iterable[bytes | Frame]) -> Response:
-    """A 200 of JSON made of `parts`, packed as the client accepts it; never stored by anybody on the way."""
+class Body(NamedTuple):
+    """A body as it goes out, and how it is packed."""
+
+    data: bytes
+    coding: str | None = None
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Its headers; it is never stored by anybody on the way."""
+        said = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Vary", "Accept-Encoding")]
+        return [*said, ("Content-Encoding", self.coding)] if self.coding else said
+
+
+def fitted(parts: Iterable[bytes | Frame], accepts: str | None) -> Body:
+    """`parts` of one JSON text in the coding that an Accept-Encoding header welcomes most; what is small goes plain."""
     parts = list(parts)
     coding = None
     if sum(map(len, parts)) > _WORTH_PACKING or any(isinstance(part, Frame) for part in parts):
-        accepted = request.accept_encodings
+        accepted = parse_accept_header(accepts, Accept)
         coding = max(("zstd", "gzip"), key=lambda name: accepted[name])  # the first one where both are as welcome
         if not accepted[coding]:
             coding = None
-    response = Response(_packed(parts, coding), content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Vary"] = "Accept-Encoding"
-    if coding:
-        response.headers["Content-Encoding"] = coding
-    return response
+    return Body(_packed(parts, coding), coding)
+
+
+def answer(parts: Iterable[bytes | Frame]) -> Response:
+    """A 200 of JSON made of `parts`, packed as the client of this request accepts it."""
+    body = fitted(parts, request.headers.get("Accept-Encoding"))
+    return Response(body.data, headers=body.headers())
 
 
 def _packed(parts: list[bytes | Frame], coding: str | None) -> bytes:

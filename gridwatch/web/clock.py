@@ -36,4 +36,4 @@ def rfc3339(moment: datetime | None) -> str | None:
     """An instant as the protocol writes it: UTC, milliseconds, Z."""
     if moment is None:
         return None
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -28,12 +28,19 @@ def current_actor() -> Actor:
     return actor
 
 
-def permit(operation: str, *, hidden: str | None = None, asks: Authenticate | None = None) -> Callable[[View], View]:
+def permit(
+    operation: str,
+    *,
+    hidden: str | None = None,
+    asks: Authenticate | None = None,
+    quick: Callable[..., Any] | None = None,
+) -> Callable[[View], View]:
     """Mark a view as one for people whose roles have `operation` in the permit table.
 
     A person without it gets 403 `auth.forbidden`, or, where `hidden` names a 404 code, is told that the thing does not
     exist (ruling R34: administrators, for example, see no leads). Which rows the person reaches is the query layer's work.
     `asks` finds the person behind a token in place of the usual way, for a view that wants to know more by the same statement.
+    `quick` is the same view as a function of caller, body and Accept-Encoding, for web/quick_road.py; it needs `asks`.
     """
     if operation not in PERMITS:
         raise KeyError(f"no row {operation!r} in gridwatch/domain/permits.py")
@@ -42,6 +49,7 @@ def permit(operation: str, *, hidden: str | None = None, asks: Authenticate | No
         view.permit_operation = operation  # type: ignore[attr-defined]
         view.permit_hidden = hidden  # type: ignore[attr-defined]
         view.permit_asks = asks  # type: ignore[attr-defined]
+        view.permit_quick = quick  # type: ignore[attr-defined]
         return view
 
     return decorate

@@ -23,7 +23,7 @@ _BY_STATUS = {
     400: "http.bad_request", 401: "auth.required", 403: "auth.forbidden", 404: "http.not_found", 405: "http.method_not_allowed",
     413: "http.too_large", 415: "http.unsupported_media", 422: "input.invalid", 500: "http.crashed", 503: "http.busy",
 }  # fmt: skip
-_SAFE_HEADERS = (
+SAFE_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "same-origin"),
     (
@@ -102,7 +102,7 @@ def install(app: Flask) -> None:
     @app.after_request
     def _safe_headers(answer: Response) -> Response:
         said = {name.lower() for name, _ in answer.headers}
-        for name, value in (*_SAFE_HEADERS, ("X-Request-Id", g.get("request_id", ""))):
+        for name, value in (*SAFE_HEADERS, ("X-Request-Id", g.get("request_id", ""))):
             if name.lower() not in said:
                 answer.headers.add(name, value)
         return answer
