@@ -32,6 +32,7 @@ JOBS: tuple[Job, ...] = (
     Job("messages", EACH_TICK, "gridwatch.jobs.work:send_messages"),
     Job("sign_ins", HOURLY, "gridwatch.jobs.work:clean_sign_ins"),
     Job("feed", HOURLY, "gridwatch.jobs.work:clean_feed"),
+    Job("snapshots", HOURLY, "gridwatch.jobs.work:prepare_snapshots"),
     Job("files", HOURLY, "gridwatch.jobs.work:sweep_files"),
 )
 

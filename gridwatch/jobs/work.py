@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from gridwatch.calendars.queries import current_calendar
 from gridwatch.config import Settings
+from gridwatch.db.base import db
 from gridwatch.db.session import transaction
 from gridwatch.domain.permits import SYSTEM
-from gridwatch.domain.worktime import local_day
+from gridwatch.domain.worktime import CHINA, local_day
 from gridwatch.files import sweeping
 from gridwatch.leads import digest, reminders
 from gridwatch.leads import recompute as recomputing
@@ -24,11 +25,13 @@ from gridwatch.notices import service as notices
 from gridwatch.notices.channels import CHANNELS, switched_on
 from gridwatch.notices.outbound import Undelivered
 from gridwatch.people import sign_in
-from gridwatch.sync import housekeeping
+from gridwatch.sync import housekeeping, snapshots
+from gridwatch.sync.pull import NEWEST_SCHEMA
 from gridwatch.tasks import dues as task_dues
 
 DUTIES_A_BATCH = 500
 NOTICES_A_BATCH = 1_000
+SMALL_HOURS = range(2, 6)  # of the day in China
 SENDING_S = 20  # seconds of a tick that each channel has
 
 Did = dict[str, int]
@@ -154,6 +157,13 @@ def clean_feed(now: datetime) -> Did:
             if not done:
                 break
     return dict(did)
+
+
+def prepare_snapshots(now: datetime) -> Did:
+    """In the small hours, build the snapshots that phones would ask for if all of them began anew in the morning."""
+    if now.astimezone(CHINA).hour not in SMALL_HOURS:
+        return {"built": 0}
+    return {"built": snapshots.prepare(db.session(), NEWEST_SCHEMA, now)}
 
 
 def sweep_files(now: datetime) -> Did:

@@ -64,6 +64,23 @@ def current(epoch: str, scope: str, standing: Standing, schema: int, *, page: in
     return built
 
 
+def prepare(session: Session, schema: int, now: datetime) -> int:
+    """Build and keep what would be asked for if every phone began anew now; returns how many were built.
+
+    For the hours when nobody asks: a morning on which all phones wake at once then finds everything ready.
+    """
+    epoch = session.scalar(select(ServerState.epoch))
+    kept = select(Snapshot.id).where(
+        Snapshot.epoch == ServerState.epoch, Snapshot.scope == FeedScope.scope, Snapshot.seq == FeedScope.counter,
+        Snapshot.schema == schema,
+    )  # fmt: skip
+    wanted = select(FeedScope.scope).join(ServerState, true()).where(FeedScope.docs >= KEPT_FROM, ~kept.exists())
+    scopes = session.scalars(wanted.order_by(FeedScope.scope)).all()
+    for scope in scopes:
+        _keep(_build(str(epoch), scope, schema, now))
+    return len(scopes)
+
+
 def _build(epoch: str, scope: str, schema: int, now: datetime) -> Build:
     standing, changes = queries.documents(scope)
     name = hashlib.sha256(f"{epoch} {scope} {standing.counter} {schema}\n".encode())

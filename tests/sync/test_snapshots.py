@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import update
 
+from gridwatch.jobs.work import prepare_snapshots
 from gridwatch.people.service import assign_grid
 from gridwatch.sync import housekeeping, tokens
 from gridwatch.sync.models import ServerState, Snapshot
@@ -176,3 +177,35 @@ def test_behind_the_tombstone_horizon_a_phone_gets_a_snapshot_instead_of_a_delta
     delta = part_of(pull(worker, fresh), scope)
     assert delta["mode"] == "delta"
     assert [one["id"] for one in delta["changes"]] == ["c"]
+
+
+# -- built in the small hours -----------------------------------------------------------------------------------------
+
+
+def test_what_all_phones_would_ask_for_in_the_morning_is_built_at_night_and_only_once(
+    app: Flask, worker: Caller, scope: str, put: Put, work: Work, clock: Clock
+):
+    put(scope, *(f"n{number:03}" for number in range(150)))
+    clock.set("2026-09-22 12:00")
+    with app.app_context():
+        assert prepare_snapshots(clock.now()) == {"built": 0}, "not while people work"
+        clock.set("2026-09-23 03:10")
+        assert prepare_snapshots(clock.now()) == {"built": 1}
+        assert prepare_snapshots(clock.now()) == {"built": 0}
+    with work() as session:
+        (night,) = session.query(Snapshot.id, Snapshot.scope)
+    assert night.scope == scope
+    clock.set("2026-09-23 08:30")
+    part = part_of(pull(worker, limit=2_000), scope)
+    assert part["snapshot"] == night.id
+    assert len(notes(pull(worker, limit=2_000), scope)) == 150
+
+
+def test_a_scope_that_moved_since_is_built_again_the_next_night(app: Flask, scope: str, put: Put, clock: Clock):
+    put(scope, *(f"n{number:03}" for number in range(150)))
+    with app.app_context():
+        clock.set("2026-09-23 03:10")
+        assert prepare_snapshots(clock.now()) == {"built": 1}
+        put(scope, "n150")
+        clock.set("2026-09-24 03:10")
+        assert prepare_snapshots(clock.now()) == {"built": 1}
