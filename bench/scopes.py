@@ -99,7 +99,7 @@ def _documents() -> Iterator[tuple[str, str]]:
             "entity_id": str(uuid.UUID(int=chance.getrandbits(128))), "start_on": _ON, "due_on": _ON + timedelta(days=14),
             "provisional": False,
         }  # fmt: skip
-        body = {"kind": "task", "id": mark, "rev": 1, **task_document(row).body}
+        body = {"kind": "task", "id": mark, "rev": 1, **task_document(row, "RG01@1+RG02@1").body}
         more = chance.choice(entities)["scope"] + chance.choice(entities)["scope"]
         left = max(0, _BYTES - len(orjson.dumps(body)))
         body["reason"] += more.encode()[:left].decode(errors="ignore")

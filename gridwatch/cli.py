@@ -20,6 +20,7 @@ COMMANDS = {
     "load": "gridwatch.exchange.commands:load",
     "calendar": "gridwatch.planning.commands:calendar",
     "policy": "gridwatch.planning.commands:policy",
+    "items": "gridwatch.items.commands:items",
     "password": "gridwatch.people.commands:password",
     "doctor": "gridwatch.jobs.doctor:doctor",
     "verify": "gridwatch.leads.commands:verify",

@@ -27,7 +27,7 @@ import pytest
 from flask import Flask
 
 from gridwatch.domain.errors import CATALOGUE
-from gridwatch.domain.item_catalogue import RESULTS
+from gridwatch.domain.items import RESULTS
 from gridwatch.domain.lead_words import CATEGORIES, SERVINGS
 from gridwatch.files import service as files
 from gridwatch.jobs.service import run_all

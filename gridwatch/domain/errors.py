@@ -102,6 +102,11 @@ CATALOGUE: dict[str, Entry] = {
     "task.already_routed":     Entry(409, "这项任务已分到网格 {grid}", "This task is already routed to grid {grid}", "如需改派，请先打开任务查看。", "Open the task to reassign it."),
     "task.visit_built_on":    Entry(409, "这次走访已有后续（{built}），不能自动撤回", "Something was built on this visit ({built}); it is not taken back by itself", "请由社区或街道核对后处理。", "The community or the street decides."),
     "task.wrong_state":        Entry(409, "任务目前是「{state}」，不能这样做", "The task is “{state}”; this cannot be done now", "请刷新任务后再试。", "Refresh the task and try again."),
+    "item.not_found":         Entry(404, "没有这个入格事项或版本", "There is no such inspection item or version", "请检查代码与版本号；现有的见 GET /api/v1/items。", "Check the code and the number; GET /api/v1/items lists those that there are."),
+    "item.invalid":           Entry(422, "入格事项不合格式，未发布", "The inspection item is not right; nothing was published", "请按 facts.fields 逐项更正，可先用 items/check 试。", "Correct what facts.fields names; items/check tries it without publishing."),
+    "item.burden_grown":      Entry(422, "负担超过上限，要写明理由", "The burden grows past a limit; a reason is needed", "请减少 facts.grown 所列的问题或照片，或在 reason 中写明理由（至少 {least} 字）。", "Ask less of what facts.grown names, or give the reason (at least {least} characters)."),
+    "item.version_exists":    Entry(409, "{version} 已发布，内容不同", "{version} is published with other content", "已发布的版本不能改；请用第 {next} 版发布。", "A published version never changes; publish as version {next}."),
+    "item.version_in_use":    Entry(409, "{version} 自 {since} 起在用，不能撤回", "{version} is in use since {since} and cannot be withdrawn", "手机上可能还有按它填的记录；请发布下一版，旧版再收 12 个月。", "Phones may hold forms filled in on it; publish the next version, and this one is accepted for 12 more months."),
     # --- leads -------------------------------------------------------------------------------------------------
     "lead.not_found":          Entry(404, "没有这条线索", "There is no such lead", "请检查编号。", "Check the id."),
     "lead.not_your_desk":      Entry(403, "这一步不由您的岗位办理", "This step is not done at your desk", "可办理的岗位见 facts.wanted。", "See facts.wanted for the roles that do it."),
@@ -112,6 +117,7 @@ CATALOGUE: dict[str, Entry] = {
     "lead.guard_failed":       Entry(409, "条件不满足：{reason}", "A condition is not met: {reason}", "请先满足 facts.guard 指出的条件。", "Meet the condition that facts.guard names first."),
     "lead.input_missing":      Entry(422, "缺少必填内容", "Something required is missing", "请补全 facts.missing 所列内容。", "Fill in what facts.missing lists."),
     "lead.no_package":         Entry(404, "这条线索没有导出过这样的材料包", "No such package was exported of this lead", "请先导出材料包（POST 同一地址）。", "Export the package first (POST to the same address)."),
+    "lead.no_font":            Entry(503, "服务器上没有中文字体，不能生成 PDF", "This server has no Chinese font, so no PDF can be made", "请改取 JSON（format=json）；并告诉管理员安装 fonts-arphic-uming 或设置 GRIDWATCH_FONTS。", "Take the JSON (format=json); and tell an administrator to install fonts-arphic-uming or to set GRIDWATCH_FONTS."),
     "lead.input_invalid":      Entry(422, "填写的内容不合要求：{reason}", "What was entered is not right: {reason}", "请按 facts.fields 修改。", "Correct what facts.fields names."),
     # --- notices -----------------------------------------------------------------------------------------------
     "notice.not_found":        Entry(404, "没有这条提醒", "There is no such notice", "请检查编号；提醒只有收件人本人能看。", "Check the id; a notice is seen by its recipient only."),
@@ -129,6 +135,8 @@ CATALOGUE: dict[str, Entry] = {
     "sync.review_first_counts": Entry(409, "同一编号的第一份内容已生效（回执 {no}），不能再换成这一份", "The first content under this id took effect (receipt {no}); this one cannot take its place", "请选「另立一条」，两份都保留；多余的再撤回。", "Keep both apart, then take back the one that is too much."),
     "sync.review_invalid":    Entry(422, "内容还不能生效", "It cannot be applied like this yet", "请按 facts.fields 逐项更正后再试，或不采用。", "Correct what facts.fields names and try again, or refuse the item."),
     "sync.review_against_rule": Entry(409, "按现在的情况不能生效：{reason}", "It cannot be applied as things stand: {reason}", "请看现在的任务或线索；办不了的，写明原因后不采用。", "Look at the task or lead as it is now; if it cannot be done, refuse the item and say why."),
+    "sync.import_unreadable": Entry(422, "这不是手机导出的文件，或已损坏", "This is no export of a phone, or it is damaged", "请让对方重新导出，原样传来（不要改名改内容）。", "Have it exported again and passed on as it is."),
+    "sync.import_other_key":  Entry(422, "这个文件是为另一台服务器导出的", "This file was made for another server", "请在那部手机登录的服务器上导入；钥匙更换过的，让手机同步后重新导出。", "Import it on the server that the phone signs in to; if the key was replaced, sync the phone and export again."),
     # --- files -------------------------------------------------------------------------------------------------
     "file.not_found":          Entry(404, "没有这份文件", "There is no such file", "请检查哈希值；也可能不在您的管辖范围内，或尚未上传。", "Check the hash; the file may also lie outside your reach, or not be uploaded yet."),
     "file.no_preview":         Entry(404, "这份文件没有预览图", "There is no preview of this file", "请下载原件查看。", "Download the original."),

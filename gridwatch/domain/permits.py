@@ -129,8 +129,10 @@ PERMITS: dict[str, dict[Role, Scope]] = {
     "sync.phone":      {**_FIELD, _CH: Scope.AREA, _CD: Scope.AREA},  # pull and push
     "sync.health":     {_SD: Scope.AREA, _CD: Scope.AREA, _AD: Scope.AREA},
     "sync.review":     {_SD: Scope.AREA, _CD: Scope.AREA},              # what phones sent and a person must decide
+    "sync.import":     {_SD: Scope.AREA, _CD: Scope.AREA},              # unsent work that a phone exported as a file
     "calendar.import": {_PO: Scope.ANYWHERE, _AD: Scope.ANYWHERE, _SO: Scope.ANYWHERE},
     "calendar.order":  {_PO: Scope.AREA, _AD: Scope.AREA, _SO: Scope.AREA},  # a local order, for an area of one's own
+    "item.publish":    dict.fromkeys((_PO, _SO), Scope.ANYWHERE),     # versions of inspection items
     "planner.read":    dict.fromkeys((_SD, _SO), Scope.AREA),         # if I push today
     "audit.read":      {_AU: Scope.AREA},
 }

@@ -21,7 +21,6 @@ from shapely.geometry import shape
 from gridwatch.calendars.queries import current_calendar
 from gridwatch.config import Settings
 from gridwatch.db.base import db, new_id
-from gridwatch.domain.items import form_of
 from gridwatch.domain.worktime import CHINA, WorkCalendar, local_day
 from gridwatch.jobs.service import run_all
 from gridwatch.web.clock import now, read_clock
@@ -222,7 +221,7 @@ def _verified(town: Town, lead: str) -> None:
     check = next(task for task in tasks if task["lead_id"] == lead and task["kind"] == "verify")
     town.sends(
         WORKER, "visit.submit", {"result": "done", "findings": [{"item": "VF01", "verdict": "passed"}]}, task_id=check["id"],
-        base_rev=check["rev"], item_version=form_of(check["items"]), scope=f"grid:{check['grid_code']}", files=[_photo("许可证上墙")],
+        base_rev=check["rev"], item_version="VF01@1", scope=f"grid:{check['grid_code']}", files=[_photo("许可证上墙")],
     )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from gridwatch.sync.decoding import is_uuid
 from gridwatch.sync.models import Item
 from gridwatch.tasks import service as tasks
 from gridwatch.tasks.models import Visit
+from gridwatch.tasks.offers import Offer, offers_of
 from gridwatch.tasks.rulings import withdraw_visit
 
 _ONCE_HELD = timedelta(days=180)
@@ -83,10 +84,14 @@ class Fact:
     @property
     def point(self) -> tuple[float, float] | None:
         """Longitude and latitude of the place of capture in WGS-84."""
-        place = self.value.get("place")
-        if not place:
-            return None
-        return to_wgs84(place["lon"], place["lat"], Datum.named(place.get("crs") or "WGS84"))
+        return point_of(self.value.get("place"))
+
+
+def point_of(place: Mapping[str, Any] | None) -> tuple[float, float] | None:
+    """Longitude and latitude in WGS-84 of a checked place, as an item or a visit keeps it; None without one."""
+    if not place:
+        return None
+    return to_wgs84(place["lon"], place["lat"], Datum.named(place.get("crs") or "WGS84"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,40 +167,88 @@ def _withdraw_visit(session: Session, fact: Fact) -> Applied:
 
 
 def _report(session: Session, fact: Fact) -> Applied:
-    """lead.report: T01. The payload is {category, title, description, entity_id, address}; the id of the item is the lead's."""
-    wrong = _report_problems(fact)
-    return _invalid(wrong) if wrong else _reports(session, [fact])[0]
+    """lead.report: T01. The payload is {category, title, description, entity_id, address}; the id of the item is the lead's.
+
+    With {visit_id, transfer} it makes a lead of what a visit of the sender found: what it does not say itself is filled in from
+    the visit (entity, address, place, evidence, category, title, the findings in words). `transfer` is the condition that the
+    visit meets, as `RG01.not_there`; the first that it meets without.
+    """
+    told = _told(session, fact)
+    return _invalid(told) if isinstance(told, list) else _reported(session, [fact], [told])[0]
 
 
 def _reports(session: Session, facts: list[Fact]) -> list[Applied]:
     """The same for several reports of one person; raises where one of them would be refused."""
+    all_told = []
     for fact in facts:
-        if wrong := _report_problems(fact):
-            raise Refusal("lead.input_invalid", reason=wrong[0]["problem"], fields=wrong)
-    told = [_told(fact) for fact in facts]
+        told = _told(session, fact)
+        if isinstance(told, list):
+            raise Refusal("lead.input_invalid", reason=told[0]["problem"], fields=told)
+        all_told.append(told)
+    return _reported(session, facts, all_told)
+
+
+def _reported(session: Session, facts: list[Fact], told: list[LeadReport]) -> list[Applied]:
     leads_ = report_all(session, told, actor=facts[0].actor, calendar=facts[0].calendar)
     return [_became_lead(lead) for lead in leads_]
 
 
-def _report_problems(fact: Fact) -> list[dict[str, str]]:
+def _told(session: Session, fact: Fact) -> LeadReport | list[checking.Problem]:
+    """What is reported, or what is wrong with it."""
     if not scopes_for(fact.actor, "lead.report"):
         return [_problem("kind", "您的岗位不上报线索 / your role does not report leads")]
-    return [
+    wrong = [
         _problem(f"payload.{name}", "应为文字 / a text is needed")
         for name in _REPORT
         if not isinstance(fact.payload.get(name) or "", str)
     ]
-
-
-def _told(fact: Fact) -> LeadReport:
+    if wrong:
+        return wrong
+    offer = None
+    if fact.payload.get("visit_id") is not None:
+        offer = _offered(session, fact)
+        if isinstance(offer, list):
+            return offer
     told = fact.payload
     by_market = Role.MARKET_MANAGER in fact.actor.roles and Role.GRID_WORKER not in fact.actor.roles
-    lon, lat = fact.point or (None, None)
-    return LeadReport(
+    report = LeadReport(
         id=fact.id, category=told.get("category") or "", title=told.get("title") or "", description=told.get("description") or "",
-        entity_id=told.get("entity_id") or None, address_text=told.get("address") or "", lon=lon, lat=lat,
-        grid_code=fact.scope.partition("grid:")[2] or None, evidence=fact.hashes, performed_at=fact.performed_at,
-        received_at=fact.item.received_at, source="market" if by_market else "worker", flags=["needs_review"] if by_market else [],
+        entity_id=told.get("entity_id") or None, address_text=told.get("address") or "", grid_code=fact.scope.partition("grid:")[2] or None,
+        evidence=fact.hashes, performed_at=fact.performed_at, received_at=fact.item.received_at,
+        source="market" if by_market else "worker", flags=["needs_review"] if by_market else [],
+    )  # fmt: skip
+    point = fact.point
+    if offer is not None:
+        report = _filled_in(report, offer)
+        point = point or point_of(offer.place)
+    lon, lat = point or (None, None)
+    return replace(report, lon=lon, lat=lat)
+
+
+def _offered(session: Session, fact: Fact) -> Offer | list[checking.Problem]:
+    """What the visit that a report names offers to become; the visit is one of the sender's own."""
+    visit_id, wanted = fact.payload["visit_id"], fact.payload.get("transfer")
+    visit = session.get(Visit, visit_id) if is_uuid(visit_id) else None
+    if visit is None or visit.by_user != fact.actor.id:
+        return [_problem("payload.visit_id", "应为您的走访记录 / a visit of yours is needed")]
+    offers = offers_of(session, visit, fact.value.get("item_version"))
+    found = next((one for one in offers if wanted in (None, "", one.name)), None)
+    if found is None:
+        names = "、".join(one.name for one in offers) or "-"
+        said = (
+            f"走访结果不符合这一移交条件，符合的：{names} / the visit does not meet this condition; it meets: {names}"
+        )
+        return [_problem("payload.transfer", said)]
+    return found
+
+
+def _filled_in(report: LeadReport, offer: Offer) -> LeadReport:
+    """A report with what it leaves open filled in from a visit. The findings stay in words beside what the worker adds."""
+    said = [text for text in (offer.description, report.description.strip()) if text]
+    return replace(
+        report, category=report.category or offer.categories[0], title=report.title or offer.title, description="\n".join(said),
+        entity_id=report.entity_id or offer.entity_id, address_text=report.address_text or offer.address_text,
+        grid_code=report.grid_code or offer.grid_code, evidence=list(dict.fromkeys([*report.evidence, *offer.evidence])),
     )  # fmt: skip
 
 

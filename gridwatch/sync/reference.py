@@ -9,15 +9,20 @@ from functools import cache
 from typing import Any
 
 import orjson
+from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gridwatch.calendars.queries import current_calendar
-from gridwatch.domain import items, lead_flow, lead_words, permits, statutory, task_flow
+from gridwatch.domain import lead_flow, lead_words, permits, statutory, task_flow
 from gridwatch.domain.errors import Refusal
+from gridwatch.domain.form_checks import ELEMENTS, PHOTOS
+from gridwatch.domain.items import RESULTS
 from gridwatch.domain.worktime import WorkCalendar
 from gridwatch.entities.models import PermitRule
-from gridwatch.sync import words
+from gridwatch.files import service as files
+from gridwatch.items import queries as items
+from gridwatch.sync import service, words
 
 _PERMIT_COLUMNS = [column.key for column in PermitRule.__table__.columns]
 _YEARS_AHEAD = 2  # provisional years that phones may have to count in
@@ -54,8 +59,26 @@ def _words() -> dict[str, Any]:
         "lead_states": lead_words.STATE_NAMES,
         "lead_categories": lead_words.CATEGORIES,
         "lead_outcomes": lead_words.OUTCOMES,
+        "visit_results": RESULTS,
+        "item_elements": ELEMENTS,
+        "photos": PHOTOS,
         "roles": {role.value: names for role, names in permits.ROLE_NAMES.items()},
     }
+
+
+def _items(session: Session) -> bytes:
+    """Every version of every inspection item that a phone may need, those to come and those replaced included."""
+    return items.for_phones(items.catalogue(session).for_phones())
+
+
+def _limits(session: Session) -> bytes:
+    """The limits of docs/sync.md, section 9, that a phone warns of before it reaches one."""
+    return _bytes(
+        {
+            "items_a_batch": service.MOST_ITEMS, "bytes_a_batch": service.MOST_BYTES, "bytes_an_item": service.MOST_BYTES,
+            "files_an_item": current_app.config["GRIDWATCH"].files_per_item, "bytes_a_file": files.MOST_BYTES,
+        }
+    )  # fmt: skip
 
 
 def _permits(session: Session) -> bytes:
@@ -85,10 +108,11 @@ def _day(calendar: WorkCalendar, on: date) -> dict[str, Any]:
 
 
 _SOURCES: dict[str, Callable[[Session], bytes]] = {
-    "items": _fixed(items.items_as_json),
+    "items": _items,
     "lead_steps": _fixed(lead_flow.as_json),
     "rights": _fixed(permits.permits_as_json),
     "words": _fixed(_words),
+    "limits": _limits,
     "permits": _permits,
     "calendar": _calendar,
 }

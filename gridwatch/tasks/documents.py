@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from gridwatch.db.feed import Document
-from gridwatch.domain.items import form_of
 from gridwatch.domain.task_flow import ON_PHONES
 from gridwatch.domain.worktime import local_day
+from gridwatch.items.queries import catalogue
 from gridwatch.places.documents import grid_scope
 from gridwatch.tasks.models import Task, Visit
 from gridwatch.tasks.queries import moment_of, visits_of
+from gridwatch.web.clock import now
 
 _AS_IT_IS = (
     "state", "items", "title", "reason", "entity_id", "lead_id", "address_code", "address_text", "start_on", "due_on",
@@ -22,14 +23,15 @@ _AS_IT_IS = (
 _READ = ("id", "rev", "kind", "grid_code", *_AS_IT_IS)
 
 
-def task_document(row: Mapping[str, Any], visits: Sequence[Visit] = (), *, fresh: bool = False) -> Document:
+def task_document(row: Mapping[str, Any], form: str, visits: Sequence[Visit] = (), *, fresh: bool = False) -> Document:
     """The document of a task from the values of its columns. `task_kind` is what it is, since `kind` says "task".
 
-    `form` is what a visit names as its `item_version`; `attempts` are the visits that did not end it.
+    `form` are the forms of its items on the day of writing (`RG01@1+RG02@1`), what a visit names as its `item_version`;
+    `attempts` are the visits that did not end it.
     """
     body = {name: row[name] for name in _AS_IT_IS}
     body["task_kind"] = row["kind"]
-    body["form"] = form_of(row["items"])
+    body["form"] = form
     body["attempts"] = [
         {"on": local_day(moment_of(visit)), "result": visit.result} for visit in visits if visit.effect == "accepted"
     ]
@@ -40,7 +42,11 @@ def task_document(row: Mapping[str, Any], visits: Sequence[Visit] = (), *, fresh
 def task_documents(session: Session, tasks: list[Task]) -> Iterable[Document]:
     """One document a task. A task that is closed, or waits for a grid, is on no phone."""
     visits = visits_of(session, [task.id for task in tasks])
-    return [task_document({name: getattr(task, name) for name in _READ}, visits[task.id]) for task in tasks]
+    known, today = catalogue(session), local_day(now())
+    return [
+        task_document({name: getattr(task, name) for name in _READ}, known.form_of(task.items, today), visits[task.id])
+        for task in tasks
+    ]
 
 
 RENDERERS = {Task: task_documents}

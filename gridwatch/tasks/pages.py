@@ -14,9 +14,9 @@ from gridwatch.areas.models import Area
 from gridwatch.db.base import db
 from gridwatch.db.session import transaction
 from gridwatch.domain.errors import Refusal
-from gridwatch.domain.item_catalogue import CURRENT
 from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import local_day
+from gridwatch.items.queries import catalogue
 from gridwatch.people.reach import within
 from gridwatch.places.models import Grid
 from gridwatch.places.queries import GRID_REACH, valid_on
@@ -67,7 +67,7 @@ def _queue_page(said: Any, refused: tuple[str, str, Refusal] | None = None) -> R
     answer = page(
         "tasks/queue.html", status=refusal.entry.status if refusal else 200, today=local_day(now()),
         tasks=found["items"], grids=_grids(session, actor),
-        items={code: item.words for code, item in CURRENT.items()}, words=words, cursor=cursor or "",
+        items=catalogue(session).titles(local_day(now())), words=words, cursor=cursor or "",
         total=session.scalar(listed.with_only_columns(func.count(), maintain_column_froms=True)),
         more=_address(said, cursor=found["next_cursor"]) if found["next_cursor"] else None,
         first=_address(said) if cursor else None, sent=_sent(session, actor, said.get("sent")),

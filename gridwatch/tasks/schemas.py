@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import fields, post_load, pre_load, validate
 
-from gridwatch.domain.item_catalogue import RESULTS
+from gridwatch.domain.items import RESULTS
 from gridwatch.domain.task_flow import STATES
 from gridwatch.entities.service import KINDS, RegistryNotice
 from gridwatch.web.api import Input, Moment, Output

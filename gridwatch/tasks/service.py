@@ -18,8 +18,7 @@ from gridwatch.db import feed
 from gridwatch.db.base import new_id
 from gridwatch.db.engine import dialect_of
 from gridwatch.domain.errors import Refusal
-from gridwatch.domain.item_catalogue import RESULTS
-from gridwatch.domain.items import check_findings, first_check_items, named_items, transfers_met
+from gridwatch.domain.items import RESULTS, Met, check_findings, first_check_items, transfers_met
 from gridwatch.domain.permits import SYSTEM, Actor
 from gridwatch.domain.task_flow import (
     CLOSE_CODES,
@@ -34,6 +33,7 @@ from gridwatch.domain.worktime import Due, WorkCalendar, local_day
 from gridwatch.entities.models import Entity
 from gridwatch.entities.queries import lock_entity
 from gridwatch.entities.service import Admission, area_of
+from gridwatch.items.queries import catalogue
 from gridwatch.places.queries import grid_in_reach
 from gridwatch.tasks.documents import task_document
 from gridwatch.tasks.models import Task, Visit
@@ -134,7 +134,8 @@ def plan_first_checks(session: Session, admitted: Sequence[Admission], calendar:
         )  # fmt: skip
     if rows:
         dialect_of(session).bulk_insert(session.connection(), Task.__table__, rows)
-        feed.stage(session, [task_document(row, fresh=True) for row in rows])
+        known, today = catalogue(session), local_day(at)
+        feed.stage(session, [task_document(row, known.form_of(row["items"], today), fresh=True) for row in rows])
     return len(rows)
 
 
@@ -257,16 +258,16 @@ def submit_visit(session: Session, report: VisitReport, *, actor: Actor, calenda
         _record_visit(session, task, visit, report, {"code": without_effect})
         satisfied_by_the_earliest(session, task, report.received_at)
         return VisitResult("superseded", without_effect, visit=visit, task=task)
-    versions = named_items(report.item_version)
-    if versions is None:
+    forms = catalogue(session).forms(report.item_version, local_day(report.received_at))
+    if forms is None:
         return VisitResult("review", "unknown_item_version", task=task)
-    problems = check_findings(task.items, report.payload, versions)
+    problems = check_findings(task.items, report.payload, forms)
     if problems:
         return VisitResult("review", "payload_invalid", problems, task=task)
     if report.base_rev < task.duty_rev:
         return VisitResult("review", "stale_base", task=task)
     visit = _keep_visit(session, task, report, actor, effect="accepted")
-    _apply_visit(session, task, visit, report, calendar, transfers_met(report.payload, versions))
+    _apply_visit(session, task, visit, report, calendar, transfers_met(report.payload, forms))
     return VisitResult("accepted", visit=visit, task=task)
 
 
@@ -288,7 +289,7 @@ def _apply_visit(
     visit: Visit,
     report: VisitReport,
     calendar: WorkCalendar,
-    transfers: list[dict[str, Any]],
+    transfers: Sequence[Met],
 ) -> None:
     attempts = [one for one in visits_of(session, [task.id])[task.id] if one.effect == "accepted"]
     closed_doors = [moment_of(one) for one in attempts if one.result == "closed_door"]
@@ -301,7 +302,8 @@ def _apply_visit(
     session.flush()
     missed = [one for one in attempts if one.result in COUNT_AS_ABSENT]
     candidate = ["XS01"] if "RG01" in task.items and len(missed) > 1 else []
-    said = {"act": act, "transfers": transfers, "candidates": candidate, "item_version": report.item_version}
+    offered = [one.as_json() for one in transfers]
+    said = {"act": act, "transfers": offered, "candidates": candidate, "item_version": report.item_version}
     _record_visit(session, task, visit, report, said)
     satisfied_by_the_earliest(session, task, report.received_at)
 

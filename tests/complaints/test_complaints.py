@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,8 +15,8 @@ from sqlalchemy import event, func, select
 
 from gridwatch.db import feed
 from gridwatch.db.base import db
-from gridwatch.domain import items as forms
-from gridwatch.domain.item_catalogue import Field
+from gridwatch.domain.item_catalogue import BUILT_IN
+from gridwatch.items.service import publish
 from gridwatch.people.service import assign_grid, end_duty
 from gridwatch.sync import housekeeping, words
 from gridwatch.sync.models import Item
@@ -197,9 +196,7 @@ def test_deleted_things_come_back_and_live_things_vanish(
     assert "of both" not in phone.documents("note")
 
 
-def test_forms_changed_while_offline_and_the_work_is_refused(
-    phone: Phone, work: Work, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
-):
+def test_forms_changed_while_offline_and_the_work_is_refused(phone: Phone, work: Work, tasks: Tasks, clock: Clock):
     """Enketo, DHIS2, QField: the form changed while the worker was away, and everything filled in on the old one failed.
 
     Here a published form never changes: a new question makes a new version, and the old one is still understood.
@@ -208,10 +205,11 @@ def test_forms_changed_while_offline_and_the_work_is_refused(
     phone.sync()
     phone.goes_offline()
     made = phone.visits(phone.tasks()[0], ALL_WELL, files=[FILE])
-    old = forms.CURRENT["RG02"]
-    asks_more = replace(old, version=2, fields=(*old.fields, Field("sign", ("招牌", "sign"), "flag")))
-    monkeypatch.setitem(forms.CATALOGUE, ("RG02", 2), asks_more)
-    monkeypatch.setitem(forms.CURRENT, "RG02", asks_more)
+    old = next(one for one in BUILT_IN if one["code"] == "RG02")
+    sign = {"name": "sign", "title": {"zh": "招牌", "en": "sign"}, "type": "boolean", "required": True}
+    asks_more = {**old, "version": 2, "effective_on": str(clock.today()), "fields": [*old["fields"], sign]}
+    with work() as session:
+        publish(session, asks_more, "", actor_id="system", at=clock.now())
     phone.comes_back()
     phone.sync()
     assert phone.outcome_of(made) == ("accepted", None)

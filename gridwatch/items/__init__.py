@@ -1,0 +1,1 @@
+"""Inspection items: their published versions, the check and the publishing of new ones."""
