@@ -1,11 +1,14 @@
 #!/bin/sh
 # Install what Gridwatch needs from the operating system and what is not there yet; nothing else is touched.
 #
-#   deploy/install-system.sh [venv] [spatialite] [postgis]
+#   deploy/install-system.sh [venv] [spatialite] [fonts] [postgis] [chromium]
 #
 # `venv`       the ensurepip part of Python (PYTHON says which Python), which Debian ships apart
 # `spatialite` mod_spatialite, which the embedded database loads
+# `fonts`      a Chinese font, for the PDF of a lead's package: AR PL UMing, a 宋体 as official papers want it, with every
+#              character of GBK, so that rare names are not blank; 8 MB, where Noto's families take 90
 # `postgis`    PostgreSQL with PostGIS, for the tests: they start a server of their own from these binaries
+# `chromium`   a browser, for the tests of the handheld (Chrome does as well)
 #
 # As root, or with a sudo that asks nothing, it calls apt-get. Otherwise it unpacks the distribution's own packages into
 # .local-lib/ of this checkout and writes .local-lib/env, which the Makefile reads before it starts anything. Where neither
@@ -34,6 +37,14 @@ have_spatialite() {
         /opt/homebrew/lib/mod_spatialite.* "$LOCAL"/root/usr/lib/*/mod_spatialite.so
 }
 
+# What gridwatch/leads/printing_fonts.py looks for, by the names of the files.
+have_fonts() {
+    [ -n "${GRIDWATCH_FONTS:-}" ] && return 0
+    any /System/Library/Fonts/Supplemental/Songti.ttc && return 0
+    find /usr/share/fonts /usr/local/share/fonts "${HOME:-/}/.local/share/fonts" "${HOME:-/}/.fonts" "$LOCAL/root/usr/share/fonts" \
+        -type f 2>/dev/null | grep -q -i -E '/(Noto(Serif|Sans)(CJK|SC)|SourceHan|uming|wqy-|simsun|simfang|simhei|gbsn00lp)'
+}
+
 # Debian puts PostGIS's SQL scripts into a package of their own: what counts is the library itself.
 have_postgis() {
     for bin in /usr/lib/postgresql/*/bin "$LOCAL"/root/usr/lib/postgresql/*/bin; do
@@ -41,6 +52,10 @@ have_postgis() {
     done
     command -v pg_config >/dev/null 2>&1 || return 1
     [ -x "$(pg_config --bindir)/initdb" ] && any "$(pg_config --pkglibdir)"/postgis-3.*
+}
+
+have_chromium() {
+    command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1
 }
 
 # -- what it is called ------------------------------------------------------------------------------------------------
@@ -59,7 +74,9 @@ package_of() {
     case $1 in
     venv) "$PYTHON" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])' ;;
     spatialite) echo libsqlite3-mod-spatialite ;;
+    fonts) echo fonts-arphic-uming ;;
     postgis) postgis_packages ;;
+    chromium) echo chromium ;;
     esac
 }
 
@@ -113,6 +130,7 @@ write_env() {
         echo "# Written by deploy/install-system.sh. Before you call .venv/bin/gridwatch by hand: . .local-lib/env"
         echo "export LD_LIBRARY_PATH='$libraries'\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
         [ -z "$module" ] || echo "export GRIDWATCH_SPATIALITE_LIBRARY='$module'"
+        [ ! -d "$LOCAL/root/usr/share/fonts" ] || echo "export GRIDWATCH_FONTS='$LOCAL/root/usr/share/fonts'"
         [ ! -d "$LOCAL/root/usr/share/proj" ] || echo "export PROJ_LIB='$LOCAL/root/usr/share/proj' PROJ_DATA='$LOCAL/root/usr/share/proj'"
     } >"$LOCAL/env"
 }
@@ -131,8 +149,8 @@ refuse() {
 
 for need; do
     case $need in
-    venv | spatialite | postgis) ;;
-    *) say "$0: venv, spatialite, postgis; not $need" && exit 2 ;;
+    venv | spatialite | fonts | postgis | chromium) ;;
+    *) say "$0: venv, spatialite, fonts, postgis, chromium; not $need" && exit 2 ;;
     esac
 done
 
@@ -151,7 +169,7 @@ if $AS_ROOT true 2>/dev/null; then
     install_with_apt $missing || say "apt-get 没有装上，原因见上 / apt-get could not install them; the reason is above."
 else
     case $missing in
-    *venv*) ;; # a Python cannot be completed from outside
+    *venv* | *chromium*) ;; # a Python cannot be completed from outside, and a browser looks for itself under /usr
     *) unpack_here $missing || say "解压不成，原因见上 / they could not be unpacked; the reason is above." ;;
     esac
 fi

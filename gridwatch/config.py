@@ -71,6 +71,9 @@ class Settings:
     files_s3_region: str = _setting("", "Region of that store, where it has any.")
     files_s3_key_id: str = _setting("", "Access key id for that store; empty: from the environment, as its tools do.")
     files_s3_secret: str = _setting("", "Secret access key for that store; keep it in a 0600 file.")
+    export_key_file: str = _setting(
+        "", "Private key that opens exports of phones, made at first use; empty: <files_dir>.export-key.pem."
+    )
     files_per_item: int = _setting(9, "How many files a visit or a lead may bring.")
     outbound_hosts: str = _setting(
         "", "Hosts that this server may connect to for messages, as `host` or `host:port`, separated by commas."
@@ -100,6 +103,9 @@ class Settings:
     smtp_user: str = _setting("", "Name for the mail server; empty: no sign-in.")
     smtp_password: str = _setting("", "Password for the mail server; keep it in a 0600 file.")
     smtp_from: str = _setting("", "Address that e-mail comes from.")
+    fonts: str = _setting(
+        "", "Folders or files with Chinese fonts for printed papers, separated by colons; empty: those of the system."
+    )
     spatialite_library: str = _setting("", "Path of mod_spatialite, where the loader does not find it by name.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
 

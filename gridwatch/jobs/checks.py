@@ -22,9 +22,11 @@ from gridwatch.db.base import db
 from gridwatch.db.engine import dialect_of
 from gridwatch.db.migrate import current_revision, newest_revision
 from gridwatch.db.session import transaction
+from gridwatch.domain.errors import Refusal
 from gridwatch.domain.worktime import local_day
 from gridwatch.jobs.service import last_runs, note_run
 from gridwatch.jobs.table import HEARTBEAT
+from gridwatch.leads import printing_fonts
 from gridwatch.web.clock import now
 
 HEARTBEAT_MOST = timedelta(seconds=120)
@@ -128,6 +130,16 @@ def scheduler() -> Finding:
     age = now() - last
     seconds = int(age.total_seconds())
     return Finding("scheduler", age <= most, f"调度于 {seconds} 秒前运行", f"the scheduler ticked {seconds} s ago", fix)
+
+
+def fonts() -> Finding:
+    """There is a Chinese font to set a package's PDF in. Without one everything else works."""
+    try:
+        families = printing_fonts.faces(current_app.config["GRIDWATCH"]).by_use["text"]
+    except Refusal as refusal:
+        fix = "apt-get install fonts-arphic-uming，或设置 GRIDWATCH_FONTS / apt-get install fonts-arphic-uming, or set GRIDWATCH_FONTS"
+        return Finding("fonts", False, refusal.title("zh"), refusal.title("en"), fix)
+    return Finding("fonts", True, f"PDF 用字体 {families[0]}", f"PDFs are set in {families[0]}")
 
 
 def disk() -> Finding:

@@ -133,5 +133,5 @@ def _application(make_app: Callable[..., Any], settings: Settings) -> Iterator[A
         yield Line("application", False, f"无法启动：{reason}", f"does not start: {reason}")
         return
     with app.app_context():
-        for check in (*checks.READINESS, checks.secret):
+        for check in (*checks.READINESS, checks.secret, checks.fonts):
             yield checks.examined(check)

@@ -79,17 +79,21 @@ def write_reminders(now: datetime) -> Did:
 
 def deliver_notices(now: datetime) -> Did:
     """Let notices leave inside the sending window (ruling R13)."""
-    return _until_done(
-        lambda session: notices.deliver(
+
+    def batch(session: Session) -> Did:
+        calendar = current_calendar(session)
+        return notices.deliver(
             session,
             now=now,
-            calendar=current_calendar(session),
+            calendar=calendar,
             ended=reminders.ended,
             held=reminders.held(local_day(now)),
+            resting=reminders.resting(now, calendar),
             channels=switched_on(current_app.config["GRIDWATCH"]),
             limit=NOTICES_A_BATCH,
         )
-    )
+
+    return _until_done(batch)
 
 
 def write_digests(now: datetime) -> Did:

@@ -30,6 +30,8 @@ FLAGS: dict[str, tuple[str, str]] = {
     "major": ("重大隐患", "major hazard"), "joint": ("联合办理", "joint"), "uncertain": ("不确定或有异议", "uncertain or contested"),
     "needs_review": ("待复核", "needs review"), "ruled": ("已裁定", "ruled"),
 }
+# An assignment has a state of its own; `returned` is the one word that says something else there.
+UNIT_STATES: dict[str, tuple[str, str]] = {**STATE_NAMES, "returned": ("已退回", "returned by the department")}
 # Events that are no step of the table.
 OTHERS: dict[str, tuple[str, str]] = {
     "dates_recomputed": ("按新的放假安排重算日期", "dates counted anew by the new holiday notice"),
@@ -133,7 +135,7 @@ class Teller:
         for unit_id, values in event.get("units", {}).items():
             if "state" in values:
                 name = self.departments.get(self.units.get(unit_id, ""), "")
-                yield f"{name}{t('：', ': ')}{pick(STATE_NAMES[values['state']])}"
+                yield f"{name}{t('：', ': ')}{pick(UNIT_STATES[values['state']])}"
 
     def _corrected(self, event: Mapping[str, Any]) -> Iterable[str]:
         """Which duties were done in time after all, when word of it came, and why it counts."""

@@ -4,6 +4,10 @@ The verdict of a duty of the field (recheck, verification) goes by the day on wh
 (ruling R15, domain.md §4b edges (c) and (d)). A duty that is open ends on that day by the step itself (`Moment.done_on`). One
 that has ended late gets a superseding row, met on that day (invariant I4). Both times an event says so in the timeline, and
 who had been told that it is late is told once that it was not.
+
+A verification that passed is another matter. The visit only asks for the close, and the date of a step of two persons is that of
+its confirmation (R31): VERIFY is what the community owes, and is met when it confirms (R26). The worker's task is in time by the
+trusted time of the visit (§4c); VERIFY is not corrected by it.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ from gridwatch.tasks.models import Task, Visit
 
 CORRECTED = "timeliness_corrected"  # the act of the event
 LATE_SYNC, RULED = "late_sync", "ruled_in_time"  # why: the trusted time of the visit, or a person's verdict
+CONFIRMED = "T27"  # the step of two persons that ends VERIFY; what ended it otherwise is a worker's visit alone (T28)
 IN_TIME = frozenset({"on_time", "late_sync"})
 _ESCALATIONS = "B%"  # the stages after a due day: who hears of them believes that it was missed
 
@@ -90,7 +95,7 @@ def was_in_time(session: Session, lead: Lead, task: Task, visit: Visit, at: Mome
 
 
 def _late_duty(lead: Lead, task: Task) -> Obligation | None:
-    """The duty that a task was ordered for, if it was met after its day and nothing supersedes it."""
+    """The duty that a task was ordered for, if a visit met it after its day and nothing supersedes it."""
     superseded = {duty.supersedes for duty in lead.obligations}
     return next(
         (
@@ -100,6 +105,7 @@ def _late_duty(lead: Lead, task: Task) -> Obligation | None:
             and duty.id not in superseded
             and duty.end is not None
             and duty.end.how == "met"
+            and duty.end.cause != CONFIRMED
             and duty.end.on > duty.due_on
         ),
         None,

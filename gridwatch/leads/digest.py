@@ -61,14 +61,16 @@ def write(session: Session, *, now: datetime, calendar: WorkCalendar, channels: 
 
 
 def _duties(session: Session, now: datetime, today: date, calendar: WorkCalendar) -> dict[str, Tally]:
-    soon = calendar.add(today, SOON).on
+    # The farthest day that is soon anywhere: a local order puts it off in its area.
+    soon = max(calendar.within(path).add(today, SOON).on for path in ("", *calendar.local))
     rows = session.execute(
         reminders.watched()
         .where(Obligation.due_on <= soon, Watch.next_on < NEVER.on)
         .order_by(Obligation.due_on, Obligation.id)
     ).all()
-    # Where a local order closes the day nobody is told: it is no work day there.
-    rows = [row for row in rows if not reminders.is_suspended(row) and calendar.within(row.area_path).is_work(today)]
+    rows = [
+        row for row in rows if not reminders.is_suspended(row) and _is_told(row, today, calendar.within(row.area_path))
+    ]
     places = {row.id: reminders.place_of(row) for row in rows}
     roles = {row.id: reminders.roles_of(row, _stage(row, today, calendar)) for row in rows}
     people = people_of(session, ((role, places[duty]) for duty, those in roles.items() for role in those))
@@ -78,6 +80,11 @@ def _duties(session: Session, now: datetime, today: date, calendar: WorkCalendar
             tally = tallies.setdefault(person, Tally())
             (tally.others if oversees else tally.own).append(row)
     return tallies
+
+
+def _is_told(row: Any, today: date, there: WorkCalendar) -> bool:
+    """Where a local order closes the day nobody is told: it is no work day there. What is soon goes by the same calendar."""
+    return there.is_work(today) and row.due_on <= there.add(today, SOON).on
 
 
 def _stage(row: Any, today: date, calendar: WorkCalendar) -> str:
@@ -105,8 +112,8 @@ def _message(person: str, tally: Tally, today: date, now: datetime, calendar: Wo
     due_today = sum(1 for row in tally.own if row.due_on == today and row not in passed)
     soon = len(tally.own) - len(passed) - due_today
     counts = wording.Counts(due_today, soon, len(passed), len(tally.others), tally.new)
-    about = [reminders.about_of(row) for row in (*tally.own, *tally.others)]
-    text = wording.digest(today, counts, about, calendar)
+    about = [(reminders.about_of(row), calendar.within(row.area_path)) for row in (*tally.own, *tally.others)]
+    text = wording.digest(today, counts, about)
     return notices.Message(
         about=f"digest:{today.isoformat()}", stage=STAGE, recipient_id=person, kind=notices.DIGEST,
         text_zh=text.zh, text_en=text.en, send_after=now,

@@ -19,9 +19,10 @@ from gridwatch.calendars.queries import policies
 from gridwatch.db.base import new_id
 from gridwatch.db.engine import dialect_of
 from gridwatch.domain.lead_facts import Change, EndDuty, Moment, OpenDuty
-from gridwatch.domain.obligations import WINDOWED, ChangeMode, ObligationKind, recomputed_due
+from gridwatch.domain.lead_replay import hold_from
+from gridwatch.domain.obligations import WINDOWED, ObligationKind, Policy, add_outside, recomputed_due
 from gridwatch.domain.reminders import moved_receivers, sending_window
-from gridwatch.domain.worktime import Due
+from gridwatch.domain.worktime import Due, WorkCalendar
 from gridwatch.leads import orders, rolling, wording
 from gridwatch.leads.models import Assignment, Lead, Obligation, ObligationEnd, Watch
 from gridwatch.leads.receivers import Place, owner_of, people_of
@@ -43,11 +44,11 @@ def recompute(session: Session, at: Moment, *, limit: int = 500) -> dict[str, in
     rows = _open_dates(session, at, limit)
     if not rows:
         return {"taken": 0, "moved": 0, "confirmed": 0}
-    modes = _modes(session)
-    changed = [(row, due) for row in rows if (due := _new_due(row, at, modes)) != Due(row.due_on, row.provisional)]
+    limits = _limits(session)
+    changed = [(row, due) for row in rows if (due := _new_due(row, at, limits)) != Due(row.due_on, row.provisional)]
     fresh = {row.id: new_id() for row, _ in changed}
     if changed:
-        _supersede(session, changed, fresh, at)
+        _supersede(session, changed, fresh, at, limits)
         _tell_moved(session, changed, fresh, at)
     orders.move_tasks(session, {(row.lead_id, row.kind): due for row, due in changed}, at)
     unchanged = [row.id for row in rows if row.id not in fresh]
@@ -63,7 +64,7 @@ def _open_dates(session: Session, at: Moment, limit: int) -> list[Any]:
     rows = session.execute(
         select(
             _OBLIGATION, Lead.no, Lead.title, Lead.area_path, Lead.community_code, Lead.street_code, Lead.reporter_id, Lead.handler_id,
-            Lead.rev.label("lead_version"), Assignment.department_code, Assignment.officer_id,
+            Lead.rev.label("lead_version"), Assignment.department_code, Assignment.officer_id, Assignment.holds,
         )
         .join(Watch, Watch.obligation_id == _OBLIGATION.c.id)
         .join(Lead, Lead.id == _OBLIGATION.c.lead_id)
@@ -82,35 +83,50 @@ def would_be(session: Session, at: Moment) -> Iterator[OpenDate]:
         select(
             Obligation.id, Obligation.lead_id, Obligation.kind, Obligation.k, Obligation.anchor_on, Obligation.days, Obligation.due_on,
             Obligation.due_at, Obligation.provisional, Obligation.policy_version, Lead.no, Lead.title, Lead.area_path,
+            Assignment.holds,
         )
         .join(Watch, Watch.obligation_id == Obligation.id)
         .join(Lead, Lead.id == Obligation.lead_id)
+        .outerjoin(Assignment, Assignment.id == Obligation.assignment_id)
     )  # fmt: skip
-    modes = _modes(session)
+    limits = _limits(session)
     for row in rows:
         yield OpenDate(
             "obligation", row.id, row.lead_id, row.no, row.title, row.kind, row.k, row.area_path, row.anchor_on,
-            Due(row.due_on, row.provisional), _new_due(row, at, modes),
+            Due(row.due_on, row.provisional), _new_due(row, at, limits),
         )  # fmt: skip
 
 
-def _modes(session: Session) -> dict[int, ChangeMode]:
-    """What a changed calendar does to a date, by the version of the limits that it was computed with."""
-    return {policy.version: policy.calendar_change for policy in policies(session)}
+def _limits(session: Session) -> dict[int, Policy]:
+    """The limits by their version; a date keeps those that it was computed with, and what they say of a changed calendar."""
+    return {policy.version: policy for policy in policies(session)}
 
 
-def _new_due(row: Any, at: Moment, modes: Mapping[int, ChangeMode]) -> Due:
+def _new_due(row: Any, at: Moment, limits: Mapping[int, Policy]) -> Due:
     old = Due(row.due_on, row.provisional)
     if row.due_at is not None or row.days == 0:
         return old  # an instant, or a day that was named, never moves (R11)
-    calendar = at.calendar.within(row.area_path)
-    new = calendar.add(row.anchor_on, row.days)
-    return recomputed_due(ObligationKind(row.kind), old, new, at.today, calendar, modes[row.policy_version])
+    calendar, policy = at.calendar.within(row.area_path), limits[row.policy_version]
+    new = _outside_holds(row, policy, calendar) if _is_held(row, policy) else calendar.add(row.anchor_on, row.days)
+    return recomputed_due(ObligationKind(row.kind), old, new, at.today, calendar, policy.calendar_change)
 
 
-def _supersede(session: Session, changed: list[tuple[Any, Due]], fresh: Mapping[str, str], at: Moment) -> None:
+def _is_held(row: Any, policy: Policy) -> bool:
+    """Whether a hold for 不可抗力 put this day off: it was counted by more days than the limit has (T38)."""
+    return row.kind == ObligationKind.INTERVENE.value and row.days > policy.days[ObligationKind.INTERVENE]
+
+
+def _outside_holds(row: Any, policy: Policy, calendar: WorkCalendar) -> Due:
+    """The limit counted outside the holds (R10): a day inside them counts neither before a change of the calendar nor after it."""
+    holds = [hold.span for hold in map(hold_from, row.holds) if hold.code == "force_majeure"]
+    return add_outside(row.anchor_on, policy.days[ObligationKind.INTERVENE], holds, calendar)
+
+
+def _supersede(
+    session: Session, changed: list[tuple[Any, Due]], fresh: Mapping[str, str], at: Moment, limits: Mapping[int, Policy]
+) -> None:
     """Write the superseding rows under their new ids, with one event a lead: what moved or was confirmed (§4c, I10)."""
-    opened = {row.id: _opened(row, due, fresh[row.id]) for row, due in changed}
+    opened = {row.id: _opened(row, due, fresh[row.id], _days(row, due, at, limits)) for row, due in changed}
     connection, insert = session.connection(), dialect_of(session).insert_rows
     insert(
         connection,
@@ -142,9 +158,16 @@ def _supersede(session: Session, changed: list[tuple[Any, Due]], fresh: Mapping[
         record(session, _LeadColumns.of(rows_[0]), change, at, {})
 
 
-def _opened(row: Any, due: Due, new: str) -> OpenDuty:
+def _days(row: Any, due: Due, at: Moment, limits: Mapping[int, Policy]) -> int:
+    """What a date is counted by: as before, but for one that is held, whose work days inside the hold may be others now."""
+    if _is_held(row, limits[row.policy_version]):
+        return at.calendar.within(row.area_path).count(row.anchor_on, due.on)
+    return int(row.days)
+
+
+def _opened(row: Any, due: Due, new: str, days: int) -> OpenDuty:
     return OpenDuty(
-        ObligationKind(row.kind), row.k, row.assignment_id, row.anchor_on, row.days, due.on, due.provisional, CALENDAR,
+        ObligationKind(row.kind), row.k, row.assignment_id, row.anchor_on, days, due.on, due.provisional, CALENDAR,
         supersedes=row.id, owner=row.owner, id=new,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Table, delete, exists, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, Table, case, delete, exists, false, func, select, true, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from gridwatch.areas.models import Area, Department
@@ -97,6 +97,21 @@ def held(today: date) -> ColumnElement[bool]:
     """
     overtaken = exists().where(Watch.obligation_id == Notice.about, Watch.next_on <= today, Watch.stage.not_like("H%"))
     return (Notice.kind == notices.REMINDER) & overtaken
+
+
+def resting(now: datetime, calendar: WorkCalendar) -> ColumnElement[bool]:
+    """The notices of areas in which no message may leave at `now`: by the calendar, and by the local orders of each area (R13)."""
+    rests = sending_window(now, calendar) != now
+    # From the smallest area up: the first of these paths that a lead lies under is the one whose orders count.
+    orders = {
+        path: sending_window(now, calendar.within(path)) != now
+        for path in sorted(calendar.local, key=len, reverse=True)
+    }
+    if all(here == rests for here in orders.values()):
+        return true() if rests else false()
+    by_area = case(*((Lead.area_path.startswith(path), here) for path, here in orders.items()), else_=rests)
+    there = select(by_area).where(Lead.id == Notice.lead_id).scalar_subquery()
+    return func.coalesce(there, rests).is_(True)
 
 
 def ended(session: Session, abouts: Collection[str]) -> set[str]:

@@ -136,16 +136,19 @@ COUNTED: tuple[tuple[str, str], ...] = (  # in the order of Counts
 URGENT_MOST = 2  # duties that a digest names
 
 
-def digest(on: date, counts: Counts, first: Sequence[About], calendar: WorkCalendar) -> Text:
-    """The one message of a morning: how many of what, and the most urgent by name. `first` is in order of urgency."""
+def digest(on: date, counts: Counts, first: Sequence[tuple[About, WorkCalendar]]) -> Text:
+    """The one message of a morning: how many of what, and the most urgent by name.
+
+    `first` is in order of urgency; each comes with the calendar of its area, by which it is late.
+    """
     lines = [(line, count) for line, count in zip(COUNTED, counts, strict=True) if count]
     zh = "，".join(line[0].format(count) for line, count in lines)
     en = ", ".join(line[1].format(count) for line, count in lines)
     named = first[:URGENT_MOST]
     if named:
-        zh += "。最急：" + "；".join(f"{one.lead_no}{_name(one).zh}{_short(one, on, calendar).zh}" for one in named)
+        zh += "。最急：" + "；".join(f"{one.lead_no}{_name(one).zh}{_short(one, on, there).zh}" for one, there in named)
         en += ". Most urgent: " + "; ".join(
-            f"{one.lead_no} {_name(one).en}, {_short(one, on, calendar).en}" for one in named
+            f"{one.lead_no} {_name(one).en}, {_short(one, on, there).en}" for one, there in named
         )
     day_zh, day_en = WEEKDAYS_ZH[on.weekday()], WEEKDAYS_EN[on.weekday()]
     return Text(f"{on.month}月{on.day}日（{day_zh}）：{zh}。", f"{day_en} {on.isoformat()}: {en}.")

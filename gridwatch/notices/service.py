@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, not_, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Table, false, func, not_, or_, select, true, update
+from sqlalchemy.orm import Session
 
 from gridwatch.db import feed
 from gridwatch.db.base import new_id
@@ -85,6 +85,7 @@ def deliver(
     calendar: WorkCalendar,
     ended: Ended,
     held: ColumnElement[bool] | None = None,
+    resting: ColumnElement[bool] | None = None,
     channels: Collection[str] = (),
     limit: int = 1_000,
 ) -> dict[str, int]:
@@ -93,13 +94,14 @@ def deliver(
     In the app, to leave is to appear in the recipient's feed. `ended(session, abouts)` names those of the given duties
     that have ended meanwhile: their notices stay as skipped `ended` (R13). After an outage only the newest reminder of
     a duty leaves, the older ones stay as skipped `newer`; `held`, a condition on Notice, names those that must wait for a
-    newer one which is about to be written. Call again while it takes any. What leaves is queued for the
-    other `channels`, and waits for none of them.
+    newer one which is about to be written. `resting`, another one, names those of areas where no message may leave now;
+    without it `calendar` says that for all. Call again while it takes any. What leaves is queued for the other `channels`,
+    and waits for none of them.
     """
-    due = session.execute(_due(now, calendar, held).limit(limit)).all()
+    due = session.execute(_due(now, calendar, held, resting).limit(limit)).all()
     abouts = {row.about for row in due}
     over = set(ended(session, abouts)) if abouts else set()
-    replaced = _replaced(session, [row.id for row in due if row.kind == REMINDER])
+    replaced = _replaced(session, due)
     skipped = {"ended": [row.id for row in due if row.about in over]}
     skipped["newer"] = [row.id for row in due if row.id in replaced and row.about not in over]
     kept_back = {notice for notices in skipped.values() for notice in notices}
@@ -134,28 +136,34 @@ def sort_of(kind: str, stage: str) -> str:
     return "digest" if kind == DIGEST else "notice"
 
 
-def _due(now: datetime, calendar: WorkCalendar, held: ColumnElement[bool] | None) -> Any:
+def _due(
+    now: datetime, calendar: WorkCalendar, held: ColumnElement[bool] | None, resting: ColumnElement[bool] | None
+) -> Any:
     waiting = select(_NOTICE).where(UNSENT, _NOTICE.c.channel == IN_APP, _NOTICE.c.send_after <= now)
-    if sending_window(now, calendar) != now:
-        waiting = waiting.where(or_(_NOTICE.c.stage.like(HOURLY), _NOTICE.c.kind == URGENT))
+    if resting is None:
+        resting = true() if sending_window(now, calendar) != now else false()
+    waiting = waiting.where(or_(_NOTICE.c.stage.like(HOURLY), _NOTICE.c.kind == URGENT, not_(resting)))
     if held is not None:
         waiting = waiting.where(not_(held))
     return waiting.order_by(_NOTICE.c.send_after, _NOTICE.c.id).with_for_update(skip_locked=True)
 
 
-def _replaced(session: Session, notices: list[str]) -> set[str]:
-    """Those of the given reminders that a newer one to the same person about the same duty has overtaken."""
-    older, newer = aliased(_NOTICE), aliased(_NOTICE)
-    overtaken = select(older.c.id).join(
-        newer,
-        (newer.c.about == older.c.about)
-        & (newer.c.recipient_id == older.c.recipient_id)
-        & (newer.c.channel == older.c.channel)
-        & (newer.c.kind == REMINDER)
-        & newer.c.skipped.is_(None)
-        & (newer.c.written_at > older.c.written_at),
+def _replaced(session: Session, due: Sequence[Any]) -> set[str]:
+    """Those of the reminders among these that a newer one to the same person about the same duty has overtaken.
+
+    Asked by duty alone: SQLite would take the index of recipients for a join, and read all that a person ever got for each.
+    """
+    reminders = [row for row in due if row.kind == REMINDER]
+    if not reminders:
+        return set()
+    of_duties = dialect_of(session).among(_NOTICE.c.about, {row.about for row in reminders})
+    newest = session.execute(
+        select(_NOTICE.c.about, _NOTICE.c.recipient_id, func.max(_NOTICE.c.written_at))
+        .where(of_duties, _NOTICE.c.channel == IN_APP, _NOTICE.c.kind == REMINDER, _NOTICE.c.skipped.is_(None))
+        .group_by(_NOTICE.c.about, _NOTICE.c.recipient_id)
     )
-    return set(session.scalars(overtaken.where(dialect_of(session).among(older.c.id, notices)))) if notices else set()
+    written = {(about, person): at for about, person, at in newest}
+    return {row.id for row in reminders if row.written_at < written[row.about, row.recipient_id]}
 
 
 def _change(session: Session, notices: list[str], values: Mapping[str, Any]) -> None:

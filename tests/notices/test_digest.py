@@ -6,13 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
+from sqlalchemy import select
 
+from gridwatch.calendars.service import NoticeDay, order_days
+from gridwatch.db.base import new_id
 from gridwatch.db.session import transaction
+from gridwatch.domain.lead_facts import OpenDuty
 from gridwatch.domain.obligations import ObligationKind as Kind
-from gridwatch.domain.worktime import CHINA
+from gridwatch.domain.worktime import CHINA, DayKind
 from gridwatch.jobs import work as jobs
 from gridwatch.leads import clocks, digest
-from gridwatch.leads.models import Excuse
+from gridwatch.leads.models import Excuse, Lead
 from gridwatch.notices import service as notices
 from gridwatch.people.models import User
 from tests.notices.conftest import Desk
@@ -149,3 +153,29 @@ def test_many_duties_make_no_long_message(desk: Desk):
     assert one.text_zh.startswith("9月24日（星期四）：今天到期40件。最急：")
     assert one.text_zh.count("介入处理") == 2
     assert len(one.text_en) < 300
+
+
+def test_it_counts_late_and_soon_by_the_calendar_of_each_area(desk: Desk):
+    """A typhoon closes the first community on 09-28 and 09-29: there Thursday's duty is one work day late on 09-30, else three."""
+    with desk.work() as session:
+        path = desk.world.path(desk.world.community)
+        closed = [NoticeDay(date(2026, 9, day), DayKind.HOLIDAY, "台风", 2026) for day in (28, 29)]
+        order_days(session, path, closed, document="停工令", actor_id="system", at=desk.clock.now())
+    here, there = desk.lead(), desk.lead(area_path=desk.world.path(desk.world.community_2))
+    with desk.work() as session:
+        for lead in (here, there):
+            at = desk.moment(session)
+            duty = OpenDuty(Kind.TRIAGE_S, 1, None, at.today, 4, date(2026, 9, 24), False, "T09", id=new_id())
+            clocks.open_duties(session, session.get_one(Lead, lead), [duty], at)
+    desk.tick_at("2026-09-30 08:30")
+    (one,) = desk.digests("street_dispatcher")
+    numbers = {one.id: one.no for one in leads_of(desk)}
+    assert f"{numbers[here]}街道分派逾期1个工作日" in one.text_zh
+    assert f"{numbers[there]}街道分派逾期3个工作日" in one.text_zh
+
+
+def leads_of(desk: Desk) -> list[Lead]:
+    with desk.work() as session:
+        found = list(session.scalars(select(Lead)))
+        session.expunge_all()
+    return found

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import event, func, select
 
-from gridwatch.calendars.service import NoticeDay, import_days
+from gridwatch.calendars.service import NoticeDay, import_days, order_days
 from gridwatch.db.base import db
 from gridwatch.db.feed import FeedRow
 from gridwatch.domain.obligations import ObligationKind as Kind
 from gridwatch.domain.worktime import CHINA, DayKind
 from gridwatch.leads.models import Assignment, Obligation, Watch
+from gridwatch.notices import service as notices
 from gridwatch.notices.models import Notice
 from gridwatch.people.models import User
 from tests.notices.conftest import Desk
@@ -373,6 +375,61 @@ def test_a_day_that_is_closed_by_order_puts_the_next_stage_off(desk: Desk):
     assert desk.agenda(intervene) == ("2026-09-29", "B1")
     desk.tick_at("2026-09-29 09:00")
     assert list(desk.told(intervene)) == ["W0", "B1"]
+
+
+def test_an_order_for_one_area_keeps_what_was_written_for_it_back_and_nothing_else(desk: Desk):
+    """A typhoon closes the first community on Thursday 09-24; word that was written before it, at night, waits there for Monday."""
+    here, there = desk.lead(), desk.lead(area_path=desk.world.path(desk.world.community_2))
+    with desk.work() as session:
+        desk.clock.set("2026-09-24 00:01")
+        words = [
+            notices.Message(
+                about=lead, stage="T13", recipient_id=desk.world.people["street_dispatcher"], kind=kind, text_zh="新", text_en="new",
+                send_after=desk.clock.now() if kind == "urgent" else desk.clock.now() + timedelta(hours=8, minutes=30), lead_id=lead,
+            )
+            for lead, kind in ((here, "step"), (there, "step"), (here, "urgent"))
+        ]  # fmt: skip
+        words[2] = replace(words[2], about="hazard")
+        notices.write(session, words, now=desk.clock.now())
+    desk.clock.set("2026-09-24 06:00")
+    closed = [NoticeDay(date(2026, 9, 24), DayKind.HOLIDAY, "台风", 2026)]
+    with desk.work() as session:
+        path = desk.world.path(desk.world.community)
+        order_days(session, path, closed, document="停工令", actor_id="system", at=desk.clock.now())
+
+    def left() -> dict[str, str]:
+        return {
+            one.about: f"{one.sent_at.astimezone(CHINA):%m-%d %H:%M}"
+            for one in desk.notices()
+            if one.sent_at is not None
+        }
+
+    desk.tick_at("2026-09-24 06:01", "2026-09-24 09:00")
+    assert left() == {"hazard": "09-24 06:01", there: "09-24 09:00"}
+    desk.tick_at("2026-09-25 09:00", "2026-09-28 08:29")  # Mid-Autumn, the weekend, and before the window opens
+    assert here not in left()
+    desk.tick_at("2026-09-28 08:30")
+    assert left()[here] == "09-28 08:30"
+
+
+def test_an_order_for_one_area_opens_it_on_a_day_on_which_the_others_rest(desk: Desk):
+    """Saturday 09-19 is worked in the first community, to make up for a typhoon."""
+    here, there = desk.lead(), desk.lead(area_path=desk.world.path(desk.world.community_2))
+    with desk.work() as session:
+        path, makeup = (
+            desk.world.path(desk.world.community),
+            [NoticeDay(date(2026, 9, 19), DayKind.MAKEUP, "台风", 2026)],
+        )
+        order_days(session, path, makeup, document="补班通知", actor_id="system", at=desk.clock.now())
+        words = [
+            notices.Message(about=lead, stage="T13", recipient_id=desk.world.people["street_dispatcher"], kind="step", text_zh="新",
+                            text_en="new", send_after=desk.clock.now(), lead_id=lead)
+            for lead in (here, there)
+        ]  # fmt: skip
+        desk.clock.set("2026-09-18 20:00")
+        notices.write(session, words, now=desk.clock.now())
+    desk.tick_at("2026-09-19 09:00")
+    assert [one.about for one in desk.notices() if one.sent_at is not None] == [here]
 
 
 def test_a_tick_asks_the_database_as_often_for_many_duties_as_for_few(desk: Desk):
