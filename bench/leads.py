@@ -209,9 +209,7 @@ class Town:
         street = self._street()
         actor = Actor("x", "", (Grant(Role.STREET_DISPATCHER, path_of(street)),))
         started = perf_counter()
-        waiting = desk.waiting(actor, TODAY)
-        rows, _ = desk.page_by_due(db.session(), waiting, cursor=None, limit=A_PAGE)
-        counts = desk.count(db.session(), waiting, TODAY)
+        rows, counts, _ = desk.inbox(db.session(), actor, TODAY, limit=A_PAGE)
         taken = perf_counter() - started
         db.session.rollback()
         self._seen = street, [row.id for row in rows], counts
@@ -298,7 +296,7 @@ class Town:
         def batches() -> None:
             while did["taken"] < dates:
                 with transaction() as session:
-                    at = moment(SYSTEM, NOW, current_calendar(session))
+                    at = moment(session, SYSTEM, NOW)
                     one = recomputing.recompute(session, at, limit=min(A_BATCH, dates - did["taken"]))
                 if not one["taken"]:
                     raise AssertionError(f"only {did['taken']} dates were open")

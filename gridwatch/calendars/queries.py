@@ -32,7 +32,18 @@ def current_calendar(session: Session, area_path: str | None = None) -> WorkCale
 
 def calendar_at(session: Session, version: int) -> WorkCalendar:
     """The calendar as it was at a version: what an older date was computed with."""
-    return _built(str(session.get_bind().url), version, _Rows(session, version))  # type: ignore[union-attr]
+    return _built(*_kept(session, version))
+
+
+_NEWEST = select(
+    *(select(func.max(model.__table__.c.version)).scalar_subquery() for model in (CalendarVersion, PolicyVersion))
+)
+
+
+def in_force(session: Session, on: date) -> tuple[WorkCalendar, Policy]:
+    """The calendar of the country, and the time limits for what begins on a day. One statement; what is known is in memory."""
+    calendar, limits = session.connection().execute(_NEWEST).one()
+    return calendar_at(session, calendar or 0), policy_on(_limits(*_kept(session, limits or 0)), on)
 
 
 def paper_of(session: Session, version: int) -> dict[str, Any]:
@@ -57,6 +68,11 @@ class _Rows:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Rows) and other.version == self.version
+
+
+def _kept(session: Session, version: int) -> tuple[str, int, _Rows]:
+    """The arguments of what is built once for a database and a version."""
+    return str(session.get_bind().url), version, _Rows(session, version)  # type: ignore[union-attr]
 
 
 @lru_cache(maxsize=16)
@@ -86,6 +102,13 @@ def policies(session: Session) -> list[Policy]:
     """Every version of the time limits, oldest first; the first is the program's own."""
     rows = session.scalars(select(PolicyVersion).order_by(PolicyVersion.version))
     return [DEFAULT_POLICY, *(policy_from(row.version, row.effective_on, row.limits) for row in rows)]
+
+
+@lru_cache(maxsize=16)
+def _limits(database: str, version: int, rows: _Rows) -> list[Policy]:
+    session = rows.session
+    rows.session = None  # type: ignore[assignment] - the cache must not keep a session alive
+    return policies(session)
 
 
 def policy_in_force(session: Session, on: date) -> Policy:

@@ -200,8 +200,9 @@ def _render(session: Session) -> Iterable[Document]:
     return newest.values()
 
 
-_HELD = select(FeedRow.kind, FeedRow.doc_id, FeedRow.scope, FeedRow.rev).where(
-    FeedRow.doc_id.in_(bindparam("ids", expanding=True)), FeedRow.op == "put"
+_ROW = FeedRow.__table__.c
+_HELD = select(_ROW.kind, _ROW.doc_id, _ROW.scope, _ROW.rev).where(
+    _ROW.doc_id.in_(bindparam("ids", expanding=True)), _ROW.op == "put"
 )
 
 
@@ -210,7 +211,7 @@ def _held(session: Session, documents: list[Document]) -> dict[tuple[str, str], 
     held: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     ids = sorted({document.id for document in documents})
     for start in range(0, len(ids), 5_000):
-        for kind, doc_id, scope, rev in session.execute(_HELD, {"ids": ids[start : start + 5_000]}):
+        for kind, doc_id, scope, rev in session.connection().execute(_HELD, {"ids": ids[start : start + 5_000]}):
             held[kind, doc_id][scope] = rev
     return held
 

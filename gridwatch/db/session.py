@@ -17,6 +17,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction
 
 from gridwatch.db.base import db
+from gridwatch.db.engine import dialect_of
 
 EndOfWork = Callable[[Session], None]
 
@@ -71,10 +72,7 @@ def savepoint(session: Session) -> Iterator[None]:
 
 
 @event.listens_for(Session, "after_begin")
-def _begin_immediate(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
-    """On SQLite a writing session begins with the write lock, so that it never has to be refused half way.
-
-    A savepoint lies inside a transaction that has begun already.
-    """
-    if connection.dialect.name == "sqlite" and not transaction.nested:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if session.info.get("writing") else "BEGIN")
+def _begin(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    """A savepoint lies inside a transaction that has begun already."""
+    if not transaction.nested:
+        dialect_of(connection).begin(connection, writing=bool(session.info.get("writing")))

@@ -111,6 +111,14 @@ def held_upload(session: Session, sha256: str, size: int, user_id: str, area_pat
     return session.scalars(select(Upload).where(*same).limit(1)).first()
 
 
+_EVIDENCE = Evidence.__table__.c
+_REQUIRED = (
+    select(_EVIDENCE.subject_id, _EVIDENCE.sha256, exists().where(SERVES))
+    .where(_EVIDENCE.subject_id.in_(bindparam("subjects", expanding=True)), _EVIDENCE.required)
+    .order_by(_EVIDENCE.subject_id, _EVIDENCE.sha256)
+)
+
+
 def attachments(
     session: Session, subject_ids: Collection[str], only: Mapping[str, Collection[str]] | None = None
 ) -> dict[str, Attachments]:
@@ -121,11 +129,7 @@ def attachments(
     """
     found: dict[str, list[tuple[str, bool]]] = {subject_id: [] for subject_id in subject_ids}
     if found:
-        rows = session.execute(
-            select(Evidence.subject_id, Evidence.sha256, exists().where(SERVES))
-            .where(Evidence.subject_id.in_(subject_ids), Evidence.required)
-            .order_by(Evidence.subject_id, Evidence.sha256)
-        )
+        rows = session.connection().execute(_REQUIRED, {"subjects": list(found)})
         for subject_id, sha256, is_here in rows:
             if only is None or subject_id not in only or sha256 in only[subject_id]:
                 found[subject_id].append((sha256, is_here))

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from gridwatch.calendars.queries import policy_in_force
+from gridwatch.calendars.queries import in_force, policy_in_force
 from gridwatch.db import feed
 from gridwatch.db.base import new_id
 from gridwatch.db.engine import dialect_of
@@ -64,9 +64,11 @@ class LeadReport:
 _TOLD = [one.name for one in fields(LeadReport) if one.name not in ("id", "received_at", "performed_at")]
 
 
-def moment(session: Session, actor: Actor, now: datetime, calendar: WorkCalendar) -> Moment:
-    """Who acts, when, by which calendar, and by the limits that are in force for what begins then."""
+def moment(session: Session, actor: Actor, now: datetime, calendar: WorkCalendar | None = None) -> Moment:
+    """Who acts, when, by which calendar (None: the one in force), and by the limits that are in force for what begins then."""
     today = local_day(now)
+    if calendar is None:
+        return Moment(actor, now, today, *in_force(session, today))
     return Moment(actor, now, today, calendar, policy_in_force(session, today))
 
 
@@ -85,14 +87,14 @@ def report_all(session: Session, told: Sequence[LeadReport], *, actor: Actor, ca
         received_at: moment(session, actor, received_at, calendar) for received_at in {one.received_at for one in told}
     }
     moments = [at_of[one.received_at].within(place.area_path) for one, place in zip(told, places, strict=True)]
-    numbers = _numbers(session, places, moments)
-    begun = [
-        _begun(one, place, at, number) for one, place, at, number in zip(told, places, moments, numbers, strict=True)
-    ]
-    _write(session, begun, moments)
+    begun = [_begun(one, place, at) for one, place, at in zip(told, places, moments, strict=True)]
     name_evidence(
         session, {lead.id: dict.fromkeys(lead.evidence, True) for lead, _ in begun}, actor=actor, now=moments[0].now
     )
+    # Whoever has taken a street's numbers holds up its other reports until the commit, so nothing slow comes after this.
+    for (lead, change), number in zip(begun, _numbers(session, places, moments), strict=True):
+        lead.no = change.lead["no"] = number
+    _write(session, begun, moments)
     words = []
     for (lead, change), one, at in zip(begun, told, moments, strict=True):
         event_id = new_id()
@@ -143,7 +145,8 @@ def _numbers(session: Session, places: Iterable[Place], moments: Iterable[Moment
     return [next(given[where]) for where in wanted]
 
 
-def _begun(told: LeadReport, place: Place, at: Moment, number: str) -> tuple[Lead, Change]:
+def _begun(told: LeadReport, place: Place, at: Moment) -> tuple[Lead, Change]:
+    """The lead and its first change, all but its number."""
     facts = LeadFacts(
         id=told.id, version=0, state=LeadState.REPORTED, category=told.category, reporter_id=at.actor.id, source=told.source,
         area_path=place.area_path, grid_code=place.grid_code, community_code=place.community_code, flags=frozenset(told.flags),
@@ -152,7 +155,7 @@ def _begun(told: LeadReport, place: Place, at: Moment, number: str) -> tuple[Lea
     )  # fmt: skip
     change = lead_rules.begin(facts, at)
     change.lead |= {
-        "no": number, "title": told.title.strip() or place.title, "description": told.description, "lon": told.lon,
+        "title": told.title.strip() or place.title, "description": told.description, "lon": told.lon,
         "lat": told.lat, "street_code": place.street_code, "performed_at": told.performed_at,
     }  # fmt: skip
     lead = Lead(**change.lead, rev=1, round=1, bounces=0, returns=0, requests=0, handlings=0, reports=1, related=[])

@@ -10,12 +10,13 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, update
+from sqlalchemy import Table, delete, update
 from sqlalchemy.orm import Session
 
 from gridwatch.calendars.changes import between
 from gridwatch.calendars.queries import calendar_at, paper_of
 from gridwatch.db.base import new_id
+from gridwatch.db.engine import dialect_of
 from gridwatch.domain import lead_replay
 from gridwatch.domain.lead_clocks import missing_duties
 from gridwatch.domain.lead_facts import Change, EndDuty, LeadFacts, Moment, OpenDuty
@@ -23,6 +24,8 @@ from gridwatch.domain.obligations import WINDOWED, ObligationKind
 from gridwatch.domain.worktime import Due
 from gridwatch.leads.agenda import NEVER, first_entry
 from gridwatch.leads.models import Lead, Obligation, ObligationEnd, Watch
+
+_WATCH: Table = Watch.__table__  # type: ignore[assignment]
 
 
 def open_duties(session: Session, lead: Lead, duties: Iterable[OpenDuty], at: Moment) -> None:
@@ -37,6 +40,7 @@ def open_duties(session: Session, lead: Lead, duties: Iterable[OpenDuty], at: Mo
             owner=duty.owner, supersedes=duty.supersedes,
             # A grid keeps the limits that it began with, and so does a duty whose date was moved.
             policy_version=begun.get((duty.kind.value, duty.unit, duty.anchor_on), at.policy.version),
+            end=None, excuse=None,
         )
         for duty in duties
     ]  # fmt: skip
@@ -45,6 +49,7 @@ def open_duties(session: Session, lead: Lead, duties: Iterable[OpenDuty], at: Mo
     lead.obligations += rows
     session.flush()
     due_before = {old.id: old.due_on for old in lead.obligations}
+    entries = []
     for row in rows:
         moved = row.supersedes is not None and due_before[row.supersedes] != row.due_on
         entry = first_entry(
@@ -52,9 +57,15 @@ def open_duties(session: Session, lead: Lead, duties: Iterable[OpenDuty], at: Mo
             due_at=row.due_at,
         )  # fmt: skip
         if entry is not None:
-            session.add(
-                Watch(obligation_id=row.id, next_on=entry.on, stage=entry.stage, calendar_version=at.calendar.version)
+            entries.append(
+                {
+                    "obligation_id": row.id,
+                    "next_on": entry.on,
+                    "stage": entry.stage,
+                    "calendar_version": at.calendar.version,
+                }
             )
+    dialect_of(session).insert_rows(session.connection(), _WATCH, entries)
 
 
 def _grid_dues(lead: Lead, row: Obligation) -> dict[int, Due]:
@@ -78,7 +89,7 @@ def end_duties(session: Session, lead: Lead, ends: Iterable[EndDuty], at: Moment
             obligation_id=end.duty_id, how=end.how, cause=end.cause, on=end.on, at=at.now
         )
     if ends:
-        session.execute(delete(Watch).where(Watch.obligation_id.in_([end.duty_id for end in ends])))
+        session.connection().execute(delete(_WATCH).where(_WATCH.c.obligation_id.in_([end.duty_id for end in ends])))
 
 
 def end_ladders(session: Session, duties: Collection[str]) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tuple_, union
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true, tuple_, union
 from sqlalchemy.orm import Session
 
 from gridwatch.areas.models import Area, Department
@@ -36,55 +36,58 @@ DESKS: dict[Role, Owner] = {
 }
 _in_area = in_area(Lead.area_path)
 
-# The columns of a lead that every list shows; with them go those of its clock.
-LEAD_COLUMNS = (
+# What every list shows: of a lead, and of its clock.
+COLUMNS = (
     Lead.id, Lead.no, Lead.title, Lead.state, Lead.category, Lead.address_text, Lead.grid_code, Lead.reported_at, Lead.flags,
     Area.name.label("community"),
+    Obligation.kind, Obligation.k, Obligation.anchor_on, Obligation.due_on, Obligation.provisional,
+    Department.name.label("department"),
 )  # fmt: skip
 CLOCKS = ("overdue", "today", "later")
 
 
-def waiting(actor: Actor, today: date, *, state: str | None = None, clock: str | None = None) -> Select[Any]:
-    """The leads that wait at the actor's desk, each with its most urgent duty: LEAD_COLUMNS and those of the duty.
+class Inbox(NamedTuple):
+    """A page of what waits at a desk: rows of COLUMNS with their most urgent duty, how many wait in all and by their clocks
+    ({"all", "overdue", "today", "later"}), and the cursor of the next page."""
 
-    `clock` narrows by that duty's day: overdue, today or later. Its order is the caller's.
+    rows: list[Any]
+    counts: dict[str, int]
+    next_cursor: str | None
+
+
+def inbox(
+    session: Session,
+    actor: Actor,
+    today: date,
+    *,
+    state: str | None = None,
+    clock: str | None = None,
+    cursor: str | None = None,
+    limit: int,
+) -> Inbox:
+    """The leads that wait at the actor's desk, each with its most urgent duty, the earliest day first.
+
+    `state` narrows the list and the counts, `clock` (overdue, today or later) the list by that duty's day. Raises 422
+    `input.cursor`. One statement: what waits is found once, counted, and cut to the page before names are looked up.
     """
-    duty = _first_duties(Obligation.id.in_(_at_desk(actor))).subquery("duty")
-    statement = _rows(duty, outer=False)
-    if state:
-        statement = statement.where(Lead.state == state)
+    found = waiting(actor, state).cte("waiting")
+    due, no = found.c.due_on, found.c.no
+    by_clock = {"overdue": due < today, "today": due == today, "later": due > today}
+    sums = [func.coalesce(func.sum(case((by_clock[one], 1), else_=0)), 0).label(f"n_{one}") for one in CLOCKS]
+    counts = select(func.count().label("n_all"), *sums).select_from(found).subquery("counts")
+    cut = select(found.c.id, found.c.lead_id, due, no)
     if clock in CLOCKS:
-        due = duty.c.due_on
-        statement = statement.where({"overdue": due < today, "today": due == today, "later": due > today}[clock])
-    return statement
-
-
-def count(session: Session, statement: Select[Any], today: date) -> dict[str, int]:
-    """How many leads a list has, and by their clocks: {"all", "overdue", "today", "later"}."""
-    found = statement.subquery("found")
-    due = found.c.due_on
-    row = session.execute(
-        select(
-            func.count(),
-            func.coalesce(func.sum(case((due < today, 1), else_=0)), 0),
-            func.coalesce(func.sum(case((due == today, 1), else_=0)), 0),
-            func.coalesce(func.sum(case((due > today, 1), else_=0)), 0),
-        ).select_from(found)
-    ).one()
-    return dict(zip(("all", *CLOCKS), map(int, row), strict=True))
-
-
-def page_by_due(
-    session: Session, statement: Select[Any], *, cursor: str | None, limit: int
-) -> tuple[list[Any], str | None]:
-    """A page of `waiting`, the earliest day first, and the cursor of the next. Raises 422 `input.cursor`."""
-    due, no = statement.selected_columns["due_on"], Lead.no
+        cut = cut.where(by_clock[clock])
     if cursor:
         day, number = paging.decode(cursor, 2)
-        statement = statement.where(tuple_(due, no) > tuple_(_day(day), number))
-    rows = list(session.execute(statement.order_by(due, no).limit(limit + 1)).all())
+        cut = cut.where(tuple_(due, no) > tuple_(_day(day), number))
+    shown = cut.order_by(due, no).limit(limit + 1).subquery("shown")
+    page = select(counts, *COLUMNS).select_from(counts).outerjoin(shown, true())
+    page = _with_names(page.outerjoin(Lead, Lead.id == shown.c.lead_id), shown.c.id)
+    told = session.execute(page.order_by(shown.c.due_on, shown.c.no)).all()
+    rows = [row for row in told if row.id is not None]
     more = paging.encode([rows[limit - 1].due_on.isoformat(), rows[limit - 1].no]) if len(rows) > limit else None
-    return rows[:limit], more
+    return Inbox(rows[:limit], {one: int(getattr(told[0], f"n_{one}")) for one in ("all", *CLOCKS)}, more)
 
 
 def page_by_number(
@@ -96,10 +99,20 @@ def page_by_number(
         ids = ids.where(Lead.no < paging.decode(cursor, 1)[0])
     wanted = session.execute(ids.order_by(Lead.no.desc()).limit(limit + 1)).all()
     shown = [row.id for row in wanted[:limit]]
-    duty = _first_duties(Obligation.lead_id.in_(shown)).subquery("duty")
-    statement = _rows(duty, outer=True).where(Lead.id.in_(shown))
-    rows = list(session.execute(statement.order_by(Lead.no.desc())).all())
+    duty = _first(_open_duties(Obligation.lead_id.in_(shown)).subquery("open")).subquery("duty")
+    page = select(*COLUMNS).select_from(Lead).outerjoin(duty, duty.c.lead_id == Lead.id).where(Lead.id.in_(shown))
+    rows = list(session.execute(_with_names(page, duty.c.id).order_by(Lead.no.desc())).all())
     return rows, paging.encode([wanted[limit - 1].no]) if len(wanted) > limit else None
+
+
+def _with_names(page: Select[Any], duty_id: ColumnElement[str]) -> Select[Any]:
+    """Joined to a page of leads: the duty of each, and the names of its community and of the department that owes it."""
+    return (
+        page.outerjoin(Obligation, Obligation.id == duty_id)
+        .outerjoin(Assignment, Assignment.id == Obligation.assignment_id)
+        .outerjoin(Area, Area.code == Lead.community_code)
+        .outerjoin(Department, Department.code == Assignment.department_code)
+    )
 
 
 def unread_notices(session: Session, actor: Actor, limit: int) -> list[Notice]:
@@ -113,31 +126,22 @@ def unread_notices(session: Session, actor: Actor, limit: int) -> list[Notice]:
 # -- the condition ----------------------------------------------------------------------------------------------------
 
 
-def _first_duties(*where: ColumnElement[bool]) -> Select[Any]:
-    """Of each lead the open duty that is due first, among those that a condition lets through."""
-    place = func.row_number().over(partition_by=Obligation.lead_id, order_by=(Obligation.due_on, Obligation.id))
-    ranked = (
-        select(
-            Obligation.lead_id, Obligation.kind, Obligation.k, Obligation.anchor_on, Obligation.due_on, Obligation.provisional,
-            Assignment.department_code, place.label("place"),
-        )
+def _open_duties(*where: ColumnElement[bool]) -> Select[Any]:
+    """The open duties that a condition lets through: id, lead_id and due_on, and the number of the lead."""
+    return (
+        select(Obligation.id, Obligation.lead_id, Obligation.due_on, Lead.no)
+        .join(Lead, Lead.id == Obligation.lead_id)
         .outerjoin(Assignment, Assignment.id == Obligation.assignment_id)
         .outerjoin(ObligationEnd, ObligationEnd.obligation_id == Obligation.id)
         .where(ObligationEnd.obligation_id.is_(None), _not_suspended(), *where)
-        .subquery("ranked")
-    )  # fmt: skip
-    return select(ranked).where(ranked.c.place == 1)
-
-
-def _rows(duty: Any, *, outer: bool) -> Select[Any]:
-    columns = (duty.c.kind, duty.c.k, duty.c.anchor_on, duty.c.due_on, duty.c.provisional)
-    return (
-        select(*LEAD_COLUMNS, *columns, Department.name.label("department"))
-        .select_from(Lead)
-        .join(duty, duty.c.lead_id == Lead.id, isouter=outer)
-        .outerjoin(Area, Area.code == Lead.community_code)
-        .outerjoin(Department, Department.code == duty.c.department_code)
     )
+
+
+def _first(duties: Any) -> Select[Any]:
+    """Of each lead the duty that is due first."""
+    place = func.row_number().over(partition_by=duties.c.lead_id, order_by=(duties.c.due_on, duties.c.id))
+    ranked = select(duties, place.label("place")).subquery("ranked")
+    return select(ranked.c.id, ranked.c.lead_id, ranked.c.due_on, ranked.c.no).where(ranked.c.place == 1)
 
 
 def _not_suspended() -> ColumnElement[bool]:
@@ -149,18 +153,17 @@ def _not_suspended() -> ColumnElement[bool]:
     )
 
 
-def _at_desk(actor: Actor) -> Select[Any]:
-    """The ids of the duties at the actor's desks: one select for each desk, so that each goes by its own index."""
+def waiting(actor: Actor, state: str | None = None) -> Select[Any]:
+    """The first duty of each lead at the actor's desks (id, lead_id, due_on, and the lead's no), in no order.
+
+    One select for each desk, so that each goes by its own index.
+    """
+    live = [Lead.state.in_([state.value for state in LeadState if state not in ENDED])]
+    if state:
+        live.append(Lead.state == state)
     parts = [(_owed_by(Owner.REPORTER), Lead.reporter_id == actor.id), *_desks(actor)]
-    live = Lead.state.in_([state.value for state in LeadState if state not in ENDED])
-    selects = [
-        select(Obligation.id)
-        .join(Lead, Lead.id == Obligation.lead_id)
-        .outerjoin(Assignment, Assignment.id == Obligation.assignment_id)
-        .where(live, *conditions)
-        for conditions in parts
-    ]
-    return select(union(*selects).subquery("mine").c.id)
+    mine = union(*(_open_duties(*live, *conditions) for conditions in parts)).subquery("mine")
+    return _first(mine)
 
 
 def _desks(actor: Actor) -> Iterator[tuple[ColumnElement[bool], ...]]:

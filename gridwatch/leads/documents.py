@@ -18,7 +18,8 @@ _ENDED = frozenset(state.value for state in ENDED)
 
 def lead_documents(session: Session, leads: list[Lead]) -> Iterable[Document]:
     """Two documents a lead."""
-    names = department_names(session) if any(lead.assignments for lead in leads) else {}
+    codes = {unit.department_code for lead in leads for unit in lead.assignments}
+    names = department_names(session, codes) if codes else {}
     for lead in leads:
         scopes = frozenset({f"grid:{lead.grid_code}"} if lead.grid_code and lead.state not in _ENDED else ())
         yield Document("lead", lead.id, lead.rev, scopes, _lead(lead))

@@ -7,16 +7,15 @@ entity and category again within 90 days of the close: reopen).
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from gridwatch.calendars.queries import policy_in_force
+from gridwatch.domain.lead_facts import Moment
 from gridwatch.domain.lead_words import ENDED, STATE_NAMES, LeadState
-from gridwatch.domain.permits import Actor, Role
-from gridwatch.domain.worktime import local_day
+from gridwatch.domain.permits import Role
 from gridwatch.leads.models import Lead
 from gridwatch.leads.queries import REACH
 from gridwatch.people.reach import within
@@ -29,31 +28,39 @@ _DESKS = (Role.COMMUNITY_DISPATCHER, Role.STREET_DISPATCHER, Role.SUPERVISION_OF
 _ENDED = [state.value for state in ENDED]
 
 
-def hints(session: Session, lead: Lead, actor: Actor, at: datetime) -> dict[str, list[dict[str, Any]]]:
+def hints(session: Session, lead: Lead, at: Moment) -> dict[str, list[dict[str, Any]]]:
     """{"duplicates", "reopen"}: other leads that this one may be the same as, newest first, each with why; at most ten.
 
     A duplicate has the same category and the same entity, the same address, or lies within 50 m; it is open, or was closed
-    at most 90 days ago. `reopen` are the closed ones of the same entity. Only for the desks that merge and reopen, within
-    their reach, and while the lead itself is open.
+    at most 90 days ago. `reopen` are the closed ones of the same entity. Only for a reader (`at.actor`) at a desk that merges and
+    reopens, within its reach, and while the lead itself is open.
     """
     nothing: dict[str, list[dict[str, Any]]] = {"duplicates": [], "reopen": []}
-    if LeadState(lead.state) in ENDED or not any(actor.holds(role, area_path=lead.area_path) for role in _DESKS):
+    if LeadState(lead.state) in ENDED or not any(at.actor.holds(role, area_path=lead.area_path) for role in _DESKS):
         return nothing
-    since = at - timedelta(days=policy_in_force(session, local_day(at)).reopen_days)
-    standing = or_(Lead.state.not_in(_ENDED), and_(Lead.state == LeadState.CLOSED.value, Lead.closed_at >= since))
-    statement = within(select(Lead), actor, "lead.read", REACH).where(
+    since = at.now - timedelta(days=at.policy.reopen_days)
+    closed = Lead.state == LeadState.CLOSED.value
+    standing = or_(Lead.state.not_in(_ENDED), and_(closed, Lead.closed_at >= since))
+    reopen = and_(closed, _same_entity(lead))
+    # The newest of either kind, so that a market hall with a thousand leads at one address sends ten rows.
+    place = func.row_number().over(partition_by=case((reopen, 1), else_=0), order_by=(Lead.reported_at.desc(), Lead.id))
+    matching = within(
+        select(
+            Lead.id, Lead.no, Lead.state, Lead.title, Lead.reported_at, Lead.entity_id, Lead.address_text, Lead.lon, Lead.lat,
+            place.label("place"),
+        ),
+        at.actor, "lead.read", REACH,
+    ).where(
         Lead.id != lead.id, Lead.category == lead.category, standing, or_(_same_entity(lead), _same_place(lead))
-    )
+    ).subquery("matching")  # fmt: skip
     rows = session.execute(
-        statement.with_only_columns(
-            Lead.id, Lead.no, Lead.state, Lead.title, Lead.reported_at, Lead.entity_id, Lead.address_text, Lead.lon, Lead.lat
-        ).order_by(Lead.reported_at.desc(), Lead.id)
-    )  # fmt: skip
+        select(matching).where(matching.c.place <= MOST).order_by(matching.c.reported_at.desc(), matching.c.id)
+    )
     found = [(row, why) for row in rows if (why := _why(lead, row))]
-    closed = [(row, why) for row, why in found if row.state == LeadState.CLOSED.value and "entity" in why]
+    closed_ones = [(row, why) for row, why in found if row.state == LeadState.CLOSED.value and "entity" in why]
     return {
         "duplicates": [_told(row, why) for row, why in found[:MOST]],
-        "reopen": [_told(row, why) for row, why in closed[:MOST]],
+        "reopen": [_told(row, why) for row, why in closed_ones[:MOST]],
     }
 
 
@@ -62,17 +69,23 @@ def _same_entity(lead: Lead) -> ColumnElement[bool]:
 
 
 def _same_place(lead: Lead) -> ColumnElement[bool]:
-    """In the same area, with the same address or in the square around the point; `_why` measures."""
+    """In the same area, with the same address or near the point, found by the square around it."""
     parts: list[ColumnElement[bool]] = [Lead.address_text == lead.address_text] if lead.address_text else []
     if lead.lon is not None and lead.lat is not None:
         north = NEAR_M / _A_DEGREE_M
         east = north / math.cos(math.radians(lead.lat))
         parts.append(
             and_(
-                Lead.lon.between(lead.lon - east, lead.lon + east), Lead.lat.between(lead.lat - north, lead.lat + north)
+                Lead.lon.between(lead.lon - east, lead.lon + east),
+                Lead.lat.between(lead.lat - north, lead.lat + north),
+                _squared((Lead.lon - lead.lon) / east) + _squared((Lead.lat - lead.lat) / north) <= 1,
             )
         )
     return and_(Lead.area_path == lead.area_path, or_(false(), *parts))
+
+
+def _squared(value: ColumnElement[float]) -> ColumnElement[float]:
+    return value * value
 
 
 def _why(lead: Lead, row: Any) -> list[str]:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from gridwatch.areas.models import Department
+from gridwatch.areas.queries import prefixes
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_facts import Known, OtherLead
 from gridwatch.domain.lead_words import LIVE_UNIT, LeadState
@@ -94,10 +95,15 @@ def _officers(session: Session, lead: Lead) -> dict[str, frozenset[str]]:
     return {department: frozenset(people) for department, people in found.items()}
 
 
+_GRANT = RoleGrant.__table__.c
+_HANDLERS = select(_GRANT.user_id).where(
+    _GRANT.role.in_([Role.COMMUNITY_HANDLER.value, Role.COMMUNITY_DISPATCHER.value]),
+    _GRANT.area_path.in_(bindparam("here", expanding=True)),
+)
+
+
 def _handlers(session: Session, lead: Lead) -> frozenset[str]:
-    roles = [Role.COMMUNITY_HANDLER.value, Role.COMMUNITY_DISPATCHER.value]
-    rows = session.execute(select(RoleGrant.user_id, RoleGrant.area_path).where(RoleGrant.role.in_(roles)))
-    return frozenset(user_id for user_id, path in rows if path and lead.area_path.startswith(path))
+    return frozenset(session.connection().scalars(_HANDLERS, {"here": prefixes(lead.area_path)}))
 
 
 def _verifications(session: Session, lead: Lead) -> dict[str, str]:

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from gridwatch.areas.models import Area
-from gridwatch.calendars.queries import current_calendar
 from gridwatch.db.base import db
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_words import LeadState
@@ -24,6 +23,7 @@ from gridwatch.entities.models import Entity
 from gridwatch.entities.queries import entities_within
 from gridwatch.leads import clocks, day_sheet, lights, queries, routes, step_forms, views
 from gridwatch.leads.advice import advise
+from gridwatch.leads.beginning import moment
 from gridwatch.leads.chronicle import FLAGS, Entry, Teller
 from gridwatch.leads.models import Lead, Obligation
 from gridwatch.leads.step_forms import STEP_OF, StepForm
@@ -46,11 +46,11 @@ class Refused:
 
 def lead_page(lead_id: str, refused: Refused | None = None) -> Response:
     """The page as the signed-in person sees it. Raises 404 `lead.not_found` out of reach."""
-    session, actor, at = db.session(), current_actor(), now()
-    today = local_day(at)
-    calendar = current_calendar(session)
+    session, actor = db.session(), current_actor()
     lead = queries.lead_within(session, lead_id, actor)
-    view = views.lead_view(session, lead, actor, at=at, calendar=calendar)
+    at = moment(session, actor, now())
+    today = at.today
+    view = views.lead_view(session, lead, at)
     events = routes.visible_timeline(lead)
     teller = Teller(session, lead, events)
     told = teller.told(refused.seen if refused else None)
@@ -60,7 +60,7 @@ def lead_page(lead_id: str, refused: Refused | None = None) -> Response:
         form.told = _asked(told, form)
         if any(one.name == "advice_overridden" for one in form.fields):
             step_forms.suggest(form, advise(session, lead, today).as_json())
-    duties = duties_of(session, lead, lead.obligations, at, calendar)
+    duties = duties_of(session, lead, lead.obligations, at.now, at.calendar)
     running = [one for one in duties if one["running"]]
     answer = page(
         "leads/lead.html", status=refused.refusal.entry.status if refused else 200, lead=lead, view=view, today=today,

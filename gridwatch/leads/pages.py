@@ -20,6 +20,7 @@ from gridwatch.domain.lead_words import CATEGORIES, ENDED, STATE_NAMES, Act, Lea
 from gridwatch.domain.permits import Actor, Role, scopes_for
 from gridwatch.domain.worktime import local_day
 from gridwatch.leads import clocks, day_sheet, desk, lights, queries, service, step_forms
+from gridwatch.leads.beginning import moment
 from gridwatch.leads.lead_page import Refused, duties_of, lead_page
 from gridwatch.leads.lights import duty_words
 from gridwatch.leads.models import Lead
@@ -54,14 +55,14 @@ def home() -> Response:
     """What waits for the reader: leads by the clock that is hers, and unread notices."""
     session, actor, today = db.session(), current_actor(), local_day(now())
     state, clock = _state(), request.args.get("clock")
-    everything = desk.waiting(actor, today, state=state)
-    listed = desk.waiting(actor, today, state=state, clock=clock) if clock in desk.CLOCKS else everything
     unread = desk.unread_notices(session, actor, NOTICES + 1)
-    rows, more = desk.page_by_due(session, listed, cursor=request.args.get("cursor"), limit=A_PAGE)
+    cursor = request.args.get("cursor")
+    inbox = desk.inbox(session, actor, today, state=state, clock=clock, cursor=cursor, limit=A_PAGE)
     return page(
-        "leads/home.html", today=today, rows=_rows(session, rows, today), counts=desk.count(session, everything, today),
-        state=state, chosen=clock if clock in desk.CLOCKS else "all", states=_OPEN_STATES, more=_address(cursor=more) if more else None,
-        first=_address(cursor=None) if request.args.get("cursor") else None, address=_address,
+        "leads/home.html", today=today, rows=_rows(session, inbox.rows, today), counts=inbox.counts, state=state,
+        chosen=clock if clock in desk.CLOCKS else "all", states=_OPEN_STATES,
+        more=_address(cursor=inbox.next_cursor) if inbox.next_cursor else None,
+        first=_address(cursor=None) if cursor else None, address=_address,
         notices=unread[:NOTICES],
         more_notices=len(unread) > NOTICES,
         reads=bool(scopes_for(actor, "lead.read")), walks=Role.GRID_WORKER in actor.roles,
@@ -152,10 +153,8 @@ def take_step(lead_id: str) -> Any:
         with transaction() as session:
             row = queries.lead_within(session, lead_id, current_actor(), "lead.step", lock=True)
             step = step_forms.row_for(act, row.state)
-            service.take_step(
-                session, row, act, step_forms.entered(step, form), actor=current_actor(), now=now(),
-                calendar=current_calendar(session), expected_version=int(seen),
-            )  # fmt: skip
+            at = moment(session, current_actor(), now())
+            service.step(session, row, act, step_forms.entered(step, form), at, expected_version=int(seen))
     except StaleDataError:  # somebody else's step was faster by a moment
         refusal = Refusal("http.busy", headers={"Retry-After": "1"})
         return lead_page(lead_id, Refused(refusal, act, form, int(seen)))

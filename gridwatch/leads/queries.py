@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, exists, false, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, bindparam, exists, false, or_, select, union_all
+from sqlalchemy.orm import Session, joinedload
 
 from gridwatch.areas.models import Department
 from gridwatch.audit.models import Event
@@ -49,7 +49,8 @@ def lead_within(
     statement = within(select(Lead).where(Lead.id == lead_id), actor, operation, REACH)
     if lock:
         statement = statement.with_for_update(of=Lead).execution_options(populate_existing=True)
-    lead = session.scalars(statement).one_or_none()
+    # One lead has few assignments: they come with it.
+    lead = session.scalars(statement.options(joinedload(Lead.assignments))).unique().one_or_none()
     if lead is None:
         raise Refusal("lead.not_found")
     return lead
@@ -81,15 +82,20 @@ def obligation_of(session: Session, lead: Lead, obligation_id: str) -> Obligatio
     return duty
 
 
+_ASK = Ask.__table__.c
+_OPEN_ASKS = (
+    select(_ASK.id, _ASK.step, _ASK.assignment_id, _ASK.asked_by, _ASK.inputs)
+    .where(_ASK.lead_id == bindparam("lead_id"), _ASK.state == "open")
+    .order_by(_ASK.asked_at, _ASK.id)
+)
+
+
 def facts_of(session: Session, lead: Lead) -> LeadFacts:
     """A lead as the rules see it."""
-    asks = session.scalars(
-        select(Ask).where(Ask.lead_id == lead.id, Ask.state == "open").order_by(Ask.asked_at, Ask.id)
-    )
-    return facts_from(lead, asks)
+    return facts_from(lead, session.connection().execute(_OPEN_ASKS, {"lead_id": lead.id}))
 
 
-def facts_from(lead: Lead, asks: Iterable[Ask] = ()) -> LeadFacts:
+def facts_from(lead: Lead, asks: Iterable[Any] = ()) -> LeadFacts:
     """The same from rows that are at hand: the lead with its assignments and obligations, and its open asks."""
     return LeadFacts(
         id=lead.id, version=lead.rev, state=LeadState(lead.state), category=lead.category, reporter_id=lead.reporter_id,
@@ -131,16 +137,32 @@ def finding_of(visit: Visit, item: str) -> dict[str, Any]:
     return next((one for one in findings if one.get("item") == item), {})
 
 
+_USER, _DEPARTMENT = User.__table__.c, Department.__table__.c
+_PEOPLE = select(_USER.id, _USER.name).where(_USER.id.in_(bindparam("people", expanding=True)))
+_DEPARTMENTS = select(_DEPARTMENT.code, _DEPARTMENT.name).where(
+    _DEPARTMENT.code.in_(bindparam("departments", expanding=True))
+)
+_PEOPLE_AND_DEPARTMENTS = union_all(_PEOPLE, _DEPARTMENTS)
+
+
 def people_names(session: Session, ids: set[str]) -> dict[str, str]:
     """Names of people by id."""
     if not ids:
         return {}
-    return dict(session.execute(select(User.id, User.name).where(User.id.in_(ids))).all())
+    return dict(session.connection().execute(_PEOPLE, {"people": list(ids)}).all())
 
 
-def department_names(session: Session) -> dict[str, str]:
-    """Names of departments by code."""
-    return dict(session.execute(select(Department.code, Department.name)).all())
+def department_names(session: Session, codes: Collection[str] | None = None) -> dict[str, str]:
+    """Names of departments by code: of these, or of all."""
+    if codes is None:
+        return dict(session.execute(select(Department.code, Department.name)).all())
+    return dict(session.connection().execute(_DEPARTMENTS, {"departments": list(codes)}).all())
+
+
+def names(session: Session, people: Collection[str], departments: Collection[str]) -> dict[str, str]:
+    """Names of people by id and of departments by code, in one statement."""
+    asked = {"people": list(people), "departments": list(departments)}
+    return dict(session.connection().execute(_PEOPLE_AND_DEPARTMENTS, asked).all())
 
 
 def sees_reporter(actor: Actor, lead: Lead) -> bool:

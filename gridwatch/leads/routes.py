@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import Any
 
-from flask import Response
+from flask import Response, current_app
 
 from gridwatch.calendars.queries import current_calendar
 from gridwatch.db.base import db
@@ -13,8 +12,9 @@ from gridwatch.domain import lead_flow
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_words import Act
 from gridwatch.domain.worktime import local_day
-from gridwatch.leads import clocks, history, packages, queries, service, views
+from gridwatch.leads import clocks, history, package_files, packages, queries, service, views
 from gridwatch.leads.advice import advise
+from gridwatch.leads.beginning import moment
 from gridwatch.leads.models import Lead, LeadPackage
 from gridwatch.leads.schemas import (
     AdviceOut,
@@ -72,9 +72,9 @@ def list_leads(query: dict[str, Any]) -> dict[str, Any]:
 def report_lead(body: dict[str, Any]) -> dict[str, Any]:
     """Report a lead from a desk; phones report by `sync/push`. The same `id` again gives the lead that it made."""
     session = db.session()
-    return _view(
-        service.report_once(session, body, actor=current_actor(), now=now(), calendar=current_calendar(session))
-    )
+    at = moment(session, current_actor(), now())
+    lead = service.report_once(session, body, actor=at.actor, now=at.now, calendar=at.calendar)
+    return views.lead_view(session, lead, at)
 
 
 @blueprint.get("/<string:lead_id>")
@@ -85,27 +85,26 @@ def read_lead(query: dict[str, Any], lead_id: str) -> dict[str, Any]:
     """One lead, with its clocks and what the reader may do now; or as it was at a moment."""
     session, actor = db.session(), current_actor()
     lead = queries.lead_within(session, lead_id, actor)
-    if (moment := query["as_of"]) is None:
-        return _view(lead)
-    past = history.lead_as_of(session, lead.id, moment)
-    return views.past_view(session, past, actor, at=moment, calendar=current_calendar(session))
+    if (as_of := query["as_of"]) is None:
+        return views.lead_view(session, lead, moment(session, actor, now()))
+    past = history.lead_as_of(session, lead.id, as_of)
+    return views.past_view(session, past, actor, at=as_of, calendar=current_calendar(session))
 
 
 @blueprint.get("/<string:lead_id>/package")
 @blueprint.arguments(PackageQuery, location="query")
 @blueprint.response(
-    200, description="The package: JSON, the very bytes that were hashed. Repr-Digest carries the hash."
+    200,
+    description="JSON: the very bytes that were hashed; or a PDF of it; or a ZIP of both, the evidence and a manifest of hashes.",
 )
 @permit("lead.package", hidden="lead.not_found")
 def read_package(query: dict[str, Any], lead_id: str) -> Response:
-    """A package that was exported: what the lead is, its timeline and the hashes of its evidence, without the reporter."""
-    session = db.session()
-    lead = queries.lead_within(session, lead_id, current_actor(), "lead.package")
+    """A package that was exported: what the lead is, its timeline and its evidence, without the reporter."""
+    session, actor = db.session(), current_actor()
+    lead = queries.lead_within(session, lead_id, actor, "lead.package")
     found = packages.package(session, lead, query.get("sha256"))
-    answer = Response(found.content, mimetype="application/json")
-    answer.set_etag(found.sha256)
-    answer.headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(found.sha256)).decode()}:"
-    return answer
+    settings = current_app.config["GRIDWATCH"]
+    return package_files.answer(session, lead, found, query["format"], actor=actor, settings=settings, now=now())
 
 
 @blueprint.post("/<string:lead_id>/package")
@@ -163,16 +162,11 @@ def take_step(body: dict[str, Any], lead_id: str) -> dict[str, Any]:
     if body["act"] not in _ACTS:
         problem = {"path": "act", "problem": f"one of {', '.join(_ACTS)}"}
         raise Refusal("lead.input_invalid", reason="act", fields=[problem])
-    service.take_step(
-        session, lead, _ACTS[body["act"]], body["inputs"], actor=actor, now=now(), calendar=current_calendar(session),
-        expected_version=body["expected_version"],
-    )  # fmt: skip
-    return _view(lead)
-
-
-def _view(lead: Lead) -> dict[str, Any]:
-    session = db.session()
-    return views.lead_view(session, lead, current_actor(), at=now(), calendar=current_calendar(session))
+    at = moment(session, actor, now())
+    facts = service.step(
+        session, lead, _ACTS[body["act"]], body["inputs"], at, expected_version=body["expected_version"]
+    )
+    return views.lead_view(session, lead, at, facts)
 
 
 def visible_timeline(lead: Lead) -> list[dict[str, Any]]:

@@ -71,9 +71,13 @@ class LeadAsOf(Input):
 
 
 class PackageQuery(Input):
-    """Which package."""
+    """Which package, and in which form."""
 
     sha256 = fields.String(metadata={"description": "Without it, the newest."})
+    format = fields.String(
+        load_default="json", validate=validate.OneOf(("json", "pdf", "zip")),
+        metadata={"description": "json: the bytes that were hashed; pdf: to read and print; zip: both, evidence and manifest."},
+    )  # fmt: skip
 
 
 class PackageOut(Output):

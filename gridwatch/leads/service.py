@@ -79,21 +79,34 @@ def take_step(
     expected_version: int | None = None,
     done_on: date | None = None,
 ) -> Lead:
-    """Take one step of the lead table, and the automatic ones that follow from it.
+    """`step`, by the limits in force today. `done_on` is the day of a visit that arrived late (see `Moment`)."""
+    at = replace(moment(session, actor, now, calendar), done_on=done_on)
+    step(session, lead, act, inputs, at, expected_version=expected_version)
+    return lead
 
-    `lead` is within the actor's reach and locked (queries.lead_within). `inputs` are the fields of the row, unchecked.
-    `expected_version` is required from clients; None only for facts that a phone reports, and for the system. `done_on` is the
-    day of a visit that arrived late (see `Moment`). The limits are those in force today. What the step does to other leads, the
-    system does in the same transaction. Raises, in the order of ruling R33:
+
+def step(
+    session: Session,
+    lead: Lead,
+    act: Act,
+    inputs: Mapping[str, Any],
+    at: Moment,
+    *,
+    expected_version: int | None = None,
+) -> LeadFacts:
+    """Take one step of the lead table, and the automatic ones that follow from it; returns the lead as it is then.
+
+    `lead` is within the reach of `at.actor` and locked (queries.lead_within). `inputs` are the fields of the row, unchecked.
+    `expected_version` is required from clients; None only for facts that a phone reports, and for the system. What the step
+    does to other leads, the system does in the same transaction. Raises, in the order of ruling R33:
     403 `lead.not_your_desk` or `lead.same_person`, 409 `lead.changed_meanwhile`, 409 `lead.step_not_allowed` or, where the
     facts alone decide, `lead.guard_failed`, 422 `lead.input_missing` or `lead.input_invalid`, 409 `lead.guard_failed` where
     inputs decide too; and 503 `http.busy` while somebody else changes another lead that the step names.
     """
-    at = replace(moment(session, actor, now, calendar), done_on=done_on)
     facts = queries.facts_of(session, lead)
     # A confirmation takes over what was asked for, so what the asks name must be known too.
     named = {name: value for asked in facts.asks for name, value in asked.inputs.items()}
-    known = known_for(session, lead, {**named, **inputs}, actor, at.today)
+    known = known_for(session, lead, {**named, **inputs}, at.actor, at.today)
     # Where the tick was late: the windows that exist by now belong to the facts that the step works on.
     rolled = clocks.rolled(facts, at)
     current = apply_change(facts, rolled) if rolled else facts
@@ -104,8 +117,8 @@ def take_step(
     by_system = replace(at, actor=SYSTEM)
     followed = lead_rules.automatic(facts, by_system)
     if followed is not None:
-        _carry_out(session, lead, followed, by_system, before=facts, inputs={})
-    return lead
+        facts = _carry_out(session, lead, followed, by_system, before=facts, inputs={})
+    return facts
 
 
 def _carry_out(
@@ -117,9 +130,7 @@ def _carry_out(
     written = write(session, lead, change, at, before=before, inputs=entered)
     others = lock_others(session, {one.lead_id for one in change.elsewhere})
     for one in change.elsewhere:
-        take_step(
-            session, others[one.lead_id], Act(one.act), one.inputs, actor=SYSTEM, now=at.now, calendar=at.calendar
-        )
+        step(session, others[one.lead_id], Act(one.act), one.inputs, replace(at, actor=SYSTEM, done_on=None))
     return apply_change(before, written)
 
 
@@ -135,7 +146,7 @@ def inherit(session: Session, at: Moment, *, limit: int = 200) -> dict[str, int]
     for lead, unit in found:
         if unit.department_code in successors and unit.state in LIVE:
             inputs = {"assignment": unit.id, "department": successors[unit.department_code]}
-            take_step(session, lead, Act.INHERIT, inputs, actor=at.actor, now=at.now, calendar=at.calendar)
+            step(session, lead, Act.INHERIT, inputs, at)
             taken += 1
     return {"taken": taken}
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from gridwatch.domain import lead_rules
-from gridwatch.domain.lead_facts import LeadFacts, Unit
+from gridwatch.domain.lead_facts import LeadFacts, Moment, Unit
 from gridwatch.domain.lead_flow import Step, field_json
 from gridwatch.domain.lead_words import CATEGORIES, OUTCOMES, STATE_NAMES, Act
 from gridwatch.domain.obligations import ObligationKind, late_by, lateness_text_en, lateness_text_zh
@@ -16,7 +16,6 @@ from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import WorkCalendar, local_day
 from gridwatch.files.queries import attachments
 from gridwatch.leads import clocks, queries
-from gridwatch.leads.beginning import moment
 from gridwatch.leads.hints import hints
 from gridwatch.leads.models import Lead, Obligation
 from gridwatch.leads.wording import DUTIES
@@ -42,18 +41,21 @@ def pair(table: dict[str, tuple[str, str]], code: str | None) -> dict[str, str] 
     return {"zh": zh, "en": en}
 
 
-def lead_view(session: Session, lead: Lead, actor: Actor, *, at: datetime, calendar: WorkCalendar) -> dict[str, Any]:
-    """A lead with its assignments, obligations and what this person may do now; the reporter only where he may be seen."""
-    facts = queries.facts_of(session, lead)
+def lead_view(session: Session, lead: Lead, at: Moment, facts: LeadFacts | None = None) -> dict[str, Any]:
+    """A lead with its assignments, obligations and what this person may do now; the reporter only where he may be seen.
+
+    `facts` are the same lead for the rules, where they are known already.
+    """
+    facts = facts or queries.facts_of(session, lead)
     return {
-        **told(session, lead, actor, at=at, calendar=calendar),
+        **told(session, lead, at.actor, at=at.now, calendar=at.calendar),
         "as_of": None,
         "attachments": attachments(session, [lead.id])[lead.id].as_json(),
-        "hints": hints(session, lead, actor, at),
+        "hints": hints(session, lead, at),
         "allowed": [
             {"act": act.value, "step": step.id, "asks": act is step.ask, "assignment": unit.id if unit else None,
              "name": _act_name(step.zh, step.en, act is step.ask), "fields": _fields(facts, step, act, unit)}
-            for act, step, unit in lead_rules.allowed(facts, moment(session, actor, at, calendar).within(lead.area_path))
+            for act, step, unit in lead_rules.allowed(facts, at.within(lead.area_path))
         ],
     }  # fmt: skip
 
@@ -68,8 +70,8 @@ def told(session: Session, lead: Lead, actor: Actor, *, at: datetime, calendar: 
     """What stands in the rows of a lead, for a person who may read it."""
     calendar = calendar.within(lead.area_path)
     ids = {lead.reporter_id, lead.handler_id, *(unit.officer_id for unit in lead.assignments)} - {None}
-    names = queries.people_names(session, {str(one) for one in ids})
-    departments = queries.department_names(session)
+    people, departments = {str(one) for one in ids}, {unit.department_code for unit in lead.assignments}
+    names = queries.names(session, people, departments)
     shown = lead.reporter_id if queries.sees_reporter(actor, lead) else None
     return {
         **summary(lead), "description": lead.description, "lon": lead.lon, "lat": lead.lat, "source": lead.source,
@@ -80,7 +82,7 @@ def told(session: Session, lead: Lead, actor: Actor, *, at: datetime, calendar: 
         "bounces": lead.bounces, "proposed_department": lead.proposed_department, "evidence": lead.evidence,
         "level": lead.level, "master_id": lead.master_id, "reports": lead.reports, "related": lead.related,
         "assignments": [
-            {"id": unit.id, "department": unit.department_code, "name": departments.get(unit.department_code), "role": unit.role,
+            {"id": unit.id, "department": unit.department_code, "name": names.get(unit.department_code), "role": unit.role,
              "round": unit.round, "state": unit.state, "state_name": pair(STATE_NAMES, unit.state), "push_on": unit.push_on.isoformat(),
              "pushed_at": rfc3339(unit.pushed_at), "legal_basis": unit.legal_basis, "summary": unit.duty,
              "officer": {"id": unit.officer_id, "name": names.get(unit.officer_id, "")} if unit.officer_id else None}

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Table, update
 from sqlalchemy.orm import Session
 
 from gridwatch.audit import service as audit
@@ -19,6 +20,8 @@ from gridwatch.domain.lead_replay import numbered, to_json
 from gridwatch.files.service import name_evidence
 from gridwatch.leads import clocks, orders
 from gridwatch.leads.models import Ask, Assignment, Excuse, Lead
+
+_ASK: Table = Ask.__table__  # type: ignore[assignment]
 
 
 def write(
@@ -90,7 +93,7 @@ def _write_units(lead: Lead, change: Change, at: Moment) -> None:
 
 def _write_asks(session: Session, lead: Lead, change: Change, at: Moment) -> None:
     for ask_id, state in change.asks_end.items():
-        session.get_one(Ask, ask_id).state = state
+        session.connection().execute(update(_ASK).where(_ASK.c.id == ask_id).values(state=state))
     session.add_all(_asks(lead, change.new_asks, at))
 
 

@@ -275,6 +275,7 @@ def test_the_right_person_takes_it_and_nobody_else(row: Row, road: Visited, work
     stale(road, row.by, row.act, inputs)
     after = road.does(row.by, row.act, **inputs)
     assert after["state"] == row.state
+    assert after == road.seat(row.by).sees(road.lead)  # it is told from what was written, and nothing else stands there
     assert row.step in steps_of(work, road.lead)
     sound(work)
 

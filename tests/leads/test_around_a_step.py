@@ -12,6 +12,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from gridwatch.db.base import new_id
+from gridwatch.entities.models import Entity
 from gridwatch.jobs.service import run_all
 from gridwatch.leads.hints import metres_between
 from gridwatch.leads.models import Lead, Watch
@@ -264,6 +266,37 @@ def test_a_closed_lead_is_remembered_for_ninety_days(road: Road, clock: Clock) -
     assert [one["id"] for one in road.seat(CD).sees(road.lead)["hints"]["duplicates"]] == [closed]
     clock.advance(days=2)
     assert road.seat(CD).sees(road.lead)["hints"]["duplicates"] == []
+
+
+def test_ten_newest_are_proposed_and_none_of_them_hides_a_closed_one_of_the_same_entity(
+    road: Road, work: Work, world: World, clock: Clock
+) -> None:
+    shop = a_shop(work, world)
+    road.to_community(entity_id=shop)
+    road.does(
+        CD, "submit_up", exceeds_authority=True, ground="permit_authority", reason="许可属部门", proposed_department=world.department
+    )  # fmt: skip
+    road.does(SD, "close_without_push", outcome="unfounded", reason="查无实据")
+    closed = road.lead
+    others = []
+    for _ in range(12):
+        clock.advance(minutes=1)
+        others.append(road.reported(entity_id=shop))
+    clock.advance(minutes=1)
+    road.to_reported(entity_id=shop)
+    hints = road.seat(CD).sees(road.lead)["hints"]
+    assert [one["id"] for one in hints["duplicates"]] == others[:1:-1]
+    assert [one["id"] for one in hints["reopen"]] == [closed]
+
+
+def a_shop(work: Work, world: World) -> str:
+    with work() as session:
+        row = Entity(
+            id=new_id(), code="E-1", name="便利店", permit_sectors=[], address_text="鸿福路88号", street_code=world.street,
+            area_path=world.path(world.community), grid_code=world.grid,
+        )  # fmt: skip
+        session.add(row)
+        return row.id
 
 
 def test_fifty_metres_are_fifty_metres() -> None:

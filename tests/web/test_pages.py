@@ -193,9 +193,7 @@ def test_the_list_of_a_desk_goes_by_indexes(work: Work, clock: Clock, world: Wor
             Grant(Role(one.role), one.area_path, one.department_code) for one in user_of(session, username).grants
         ]
         actor = Actor(world.people[username], username, tuple(grants))
-        statement = desk_lists.waiting(actor, clock.today()).compile(
-            session.get_bind(), compile_kwargs={"literal_binds": True}
-        )
+        statement = desk_lists.waiting(actor).compile(session.get_bind(), compile_kwargs={"literal_binds": True})
         on_sqlite = session.get_bind().dialect.name == "sqlite"
         if not on_sqlite:
             session.execute(text("SET LOCAL enable_seqscan = off"))  # the tables are as good as empty

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Collection
+from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from gridwatch.db.dialects.counting import count_rows
 
 def engine_options(pool_size: int = 8) -> dict[str, Any]:
     """Options for `create_engine`: a pool of one connection a thread, checked when it was idle."""
-    # Sessions do without server-side prepared statements: each asks something else. The quick lane has them (docs/adr/0005).
+    # Who reads lists has each statement planned for its own values; units of work (`begin`) and the quick lane keep theirs.
     return {
         "pool_size": pool_size,
         "max_overflow": 4,
@@ -39,6 +40,15 @@ QUICK_OPTIONS = {
 
 def prepare(engine: Engine, library: str = "") -> None:
     """Nothing to do for each connection; `options` in engine_options sets the session."""
+
+
+REPEATED = 3  # a statement of units of work that comes so often on a connection is kept prepared by the server
+
+
+def begin(connection: Any, *, writing: bool) -> None:
+    """Begin a session's transaction. A unit of work goes by keys, the same statements each time: half of what they cost the
+    server is planning, so they are kept prepared. A list for somebody with a whole city wants another plan than a street's."""
+    connection.connection.driver_connection.prepare_threshold = REPEATED if writing else None
 
 
 def initialise(connection: Any) -> None:
@@ -110,17 +120,22 @@ def insert_missing(connection: Any, table: Table, rows: list[dict[str, Any]]) ->
 def _insert(connection: Any, table: Table, rows: list[dict[str, Any]], otherwise: str) -> int:
     if not rows:
         return 0
-    dialect = connection.dialect
-    columns = [table.c[name] for name in rows[0]]
-    names = ", ".join(dialect.identifier_preparer.quote(column.name) for column in columns)
-    arrays = ", ".join(f"%({column.key})b::{column.type.compile(dialect)}[]" for column in columns)
-    values = {}
-    for column in columns:
-        bind = column.type.dialect_impl(dialect).bind_processor(dialect)
-        found = [row[column.key] for row in rows]
-        values[column.key] = found if bind is None else [bind(value) for value in found]
-    statement = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {otherwise}"  # noqa: S608
+    statement, binds = _inserting(connection.dialect, table, tuple(rows[0]), otherwise)
+    values = {
+        name: [row[name] for row in rows] if bind is None else [bind(row[name]) for row in rows]
+        for name, bind in binds.items()
+    }
     return connection.exec_driver_sql(statement, values).rowcount
+
+
+@lru_cache(maxsize=256)
+def _inserting(dialect: Any, table: Table, names: tuple[str, ...], otherwise: str) -> tuple[str, dict[str, Any]]:
+    """An INSERT of arrays, and how to bind the values of each column (None: as they are)."""
+    columns = [table.c[name] for name in names]
+    quoted = ", ".join(dialect.identifier_preparer.quote(column.name) for column in columns)
+    arrays = ", ".join(f"%({column.key})b::{column.type.compile(dialect)}[]" for column in columns)
+    binds = {column.key: column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns}
+    return f"INSERT INTO {table.name} ({quoted}) SELECT * FROM unnest({arrays}) {otherwise}", binds  # noqa: S608
 
 
 def bulk_insert(connection: Any, table: Table, rows: list[dict[str, Any]]) -> None:
