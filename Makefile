@@ -14,6 +14,9 @@ key = $(shell cat $(1) 2>/dev/null | cksum | cut -d ' ' -f 1)
 RUNTIME := .venv/.runtime-$(call key,requirements.lock setup.cfg pyproject.toml)
 DEV := .venv/.dev-$(call key,requirements-dev.lock setup.cfg pyproject.toml)
 FOREIGN := tests/foreign/node_modules/.installed-$(call key,tests/foreign/package-lock.json)
+NODE := static/node_modules/.installed-$(call key,static/package-lock.json)
+WEB_SOURCES := $(shell find static -type f -not -path '*/node_modules/*' -not -path '*/tests/*' 2>/dev/null | LC_ALL=C sort)
+WEB := gridwatch/webroot/.built-$(call key,$(WEB_SOURCES))
 
 # Where system packages were unpacked for a plain user, this tells a process where they are.
 ENV = if [ -f .local-lib/env ]; then . ./.local-lib/env; fi;
@@ -21,31 +24,35 @@ ENV = if [ -f .local-lib/env ]; then . ./.local-lib/env; fi;
 UV_VERSION = 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format openapi bench chaos lock clean system-demo system-test
+.PHONY: help demo serve handheld test lint format openapi bench chaos lock clean system-demo system-test
 
 help: ## 本说明 · this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: system-demo $(RUNTIME) ## 装好所缺、载入南城样例、启动 · install what is missing, load the sample, start
+demo: system-demo $(RUNTIME) handheld ## 装好所缺、载入南城样例、启动 · install what is missing, load the sample, start
 	@$(ENV) exec $(BIN)/gridwatch demo
 
-serve: system-demo $(RUNTIME) ## 按环境变量启动 · start with the settings of the environment
+serve: system-demo $(RUNTIME) handheld ## 按环境变量启动 · start with the settings of the environment
 	@$(ENV) exec $(BIN)/gridwatch serve
 
-test: system-test $(DEV) $(FOREIGN) ## 全部检查与测试，两种数据库 · every check and test, on both databases
+handheld: $(WEB) ## 构建手机应用，网址 /m/ · build the handheld, served at /m/
+
+test: system-test $(DEV) $(FOREIGN) handheld ## 全部检查与测试，两种数据库 · every check and test, on both databases
 	@status=0; \
 	$(MAKE) --no-print-directory lint || status=1; \
 	$(ENV) $(BIN)/python -m pytest -n $(JOBS) --maxprocesses=8 $(ARGS) || status=1; \
 	exit $$status
 
-lint: $(DEV) ## 写法、格式、层次 · style, format, shelves
+lint: $(DEV) $(NODE) ## 写法、格式、层次，手机应用的类型与表格 · style, format, shelves; types and tables of the handheld
 	@status=0; \
+	if [ -e $(NODE) ]; then npm --prefix static run --silent lint || status=1; npm --prefix static run --silent test || status=1; fi; \
 	$(BIN)/ruff check --output-format concise . || status=1; \
 	$(BIN)/ruff format --check . || status=1; \
 	$(BIN)/lint-imports --no-logo || status=1; \
 	exit $$status
 
-format: $(DEV) ## 排好格式 · put the format right
+format: $(DEV) $(NODE) ## 排好格式 · put the format right
+	@[ ! -e $(NODE) ] || npm --prefix static run --silent format
 	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 
 openapi: system-demo $(RUNTIME) ## 重写 docs/openapi.json · write docs/openapi.json anew
@@ -66,7 +73,7 @@ lock: ## 重算 requirements*.lock（UPGRADE=--upgrade 取新版本）· resolve
 	compile requirements-dev.lock --extra build --extra dev --constraint requirements.lock
 
 clean: ## 删去 make 所建，数据不动 · remove what make made, never data
-	@rm -rf .venv .local-lib tests/foreign/node_modules build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .local-lib tests/foreign/node_modules static/node_modules gridwatch/webroot build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -- what the targets stand on ----------------------------------------------------------------------------------------
@@ -76,10 +83,12 @@ system-demo:
 		echo '需要 Python 3.11 以上，没有找到 / Python 3.11 or newer is needed and was not found:' \
 		'apt-get install python3 (Debian 12, Ubuntu 24.04), brew install python@3.12' >&2; exit 1; }
 	@PYTHON=$(PYTHON) deploy/install-system.sh $(if $(wildcard .venv/bin/python),,venv) spatialite
+	@PYTHON=$(PYTHON) deploy/install-system.sh fonts || true # without one all works but the PDF of a package, which says so
 
-# Without PostGIS the tests still run, on the embedded database, and say at their end what was left out.
+# Without PostGIS the tests still run, on the embedded database, and say at their end what was left out; without a browser too.
 system-test: system-demo
 	@PYTHON=$(PYTHON) deploy/install-system.sh postgis || test -z "$$CI"
+	@PYTHON=$(PYTHON) deploy/install-system.sh chromium || test -z "$$CI"
 
 .venv/bin/python: | system-demo
 	@$(PYTHON) -m venv .venv
@@ -101,3 +110,14 @@ $(DEV): | .venv/bin/python
 $(FOREIGN):
 	@! command -v npm >/dev/null || { echo '安装 npm 依赖 / installing npm packages: package-lock.json' && \
 		npm ci --prefix tests/foreign --silent && touch $@; }
+
+# The front end: Node.js 20 or newer. Without npm all else still works, and /m/ says what is missing.
+$(NODE):
+	@! command -v npm >/dev/null || { echo '安装 npm 依赖 / installing npm packages: static/package-lock.json' && \
+		npm ci --prefix static --silent --no-audit --no-fund && rm -f static/node_modules/.installed-* && touch $@; }
+
+$(WEB): $(NODE)
+	@if command -v npm >/dev/null; then \
+		echo '构建手机应用 / building the handheld' && npm --prefix static run --silent build -- --logLevel warn && \
+		rm -f gridwatch/webroot/.built-* && touch $@; \
+	else echo '没有 npm，不构建手机应用；/m/ 会说明 / npm was not found: the handheld is not built, /m/ says how'; fi

@@ -30,13 +30,13 @@ from gridwatch.people.csrf import check_csrf
 from gridwatch.sync.documents import show_again
 from gridwatch.sync.waiting import sees_as_item
 from gridwatch.tasks.queries import sees_as_visit
-from gridwatch.web import assets, health, identity, language, pages, problems, quick_road
+from gridwatch.web import assets, handheld, health, identity, language, pages, problems, quick_road
 from gridwatch.web.api import API_CONFIG, Api
 from gridwatch.web.clock import now
 
 # Every feature, by shelf. A feature with tables has models.py, one with an interface has routes.py, and so on.
 FEATURES = (
-    "areas", "calendars", "audit", "people", "places", "notices", "files", "entities", "tasks", "leads", "sync", "exchange",
+    "areas", "calendars", "audit", "people", "places", "notices", "files", "entities", "items", "tasks", "leads", "sync", "exchange",
     "planning", "jobs",
 )  # fmt: skip
 
@@ -112,7 +112,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for module in _modules("routes"):
         api.register_blueprint(module.blueprint)
     with_pages = _modules("pages")
-    for blueprint in (assets.blueprint, *(module.blueprint for module in with_pages)):
+    for blueprint in (assets.blueprint, handheld.blueprint, *(module.blueprint for module in with_pages)):
         app.register_blueprint(blueprint)
     pages.install(app, (item for module in with_pages for item in getattr(module, "MENU", ())))
     language.install(app)

@@ -424,19 +424,31 @@ def first_answers(items: list[dict[str, Any]], form: str) -> dict[str, Any]:
 def _answers(fields: list[dict[str, Any]]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for field in fields:
-        if field["needed"] and (not field["when"] or given.get(field["when"][0]) in field["when"][1]):
+        if field.get("required") and _shows(field.get("visibleWhen"), given):
             given[field["name"]] = _answer(field)
     return given
 
 
+def _shows(rule: dict[str, Any] | None, given: dict[str, Any]) -> bool:
+    """Whether a question shows; this phone knows two of the eight operators of rules, which is all that its forms use."""
+    if rule is None:
+        return True
+    ((operator, (name, wanted)),) = rule.items()
+    return given.get(name) == wanted if operator == "eq" else given.get(name) in wanted
+
+
 def _answer(field: dict[str, Any]) -> Any:
-    kind = field["kind"]
-    if kind in ("choice", "choices"):
-        first = next(iter(field["choices"]))
-        return first if kind == "choice" else [first]
-    if kind == "rows":
-        return [_answers(field["of"])]
-    return {"flag": True, "number": 1, "day": "2026-01-01", "code": "001"}.get(kind, "见现场记录")
+    kind = field["type"]
+    if kind == "array":
+        items = field["items"]
+        return [_answers(items["fields"]) if items["type"] == "object" else items["enum"][0]]
+    if kind == "string":
+        return (
+            field["enum"][0]
+            if "enum" in field
+            else {"date": "2026-01-01", "code": "001"}.get(field.get("format", ""), "见现场记录")
+        )
+    return True if kind == "boolean" else max(1, field["minimum"])
 
 
 if __name__ == "__main__":

@@ -119,9 +119,9 @@ def health(session: Session, actor: Actor, *, cursor: str | None, limit: int) ->
     }
 
 
-def devices_within(actor: Actor) -> Select[Any]:
+def devices_within(actor: Actor, operation: str = "sync.health") -> Select[Any]:
     """A statement for the devices of the people whom the actor supervises."""
-    return within(select(Device), actor, "sync.health", {Scope.AREA: _person_in_area})
+    return within(select(Device), actor, operation, {Scope.AREA: _person_in_area})
 
 
 def _person_in_area(actor: Actor, grant: Grant) -> ColumnElement[bool]:

@@ -6,21 +6,22 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, current_app, redirect, request
 
 from gridwatch.db.base import db
 from gridwatch.db.session import transaction
 from gridwatch.domain.errors import Refusal
-from gridwatch.domain.items import form_of
 from gridwatch.domain.lead_words import STATE_NAMES
 from gridwatch.domain.task_flow import STATES
-from gridwatch.sync import needs, review_forms, reviewing, waiting, words
+from gridwatch.domain.worktime import local_day
+from gridwatch.items.queries import catalogue
+from gridwatch.sync import imports, needs, review_forms, reviewing, waiting, words
 from gridwatch.web.clock import now
 from gridwatch.web.identity import current_actor, permit
 from gridwatch.web.language import language
 from gridwatch.web.pages import MenuItem, advice, page
 
-REVIEW, HEALTH = "/sync/review", "/sync"
+REVIEW, HEALTH, IMPORT = "/sync/review", "/sync", "/sync/import"
 A_PAGE = 20
 ACTS = ("apply", "apart", "refuse", "in_time", "late")
 LONGEST_REASON = 500
@@ -29,6 +30,7 @@ blueprint = Blueprint("sync_pages", __name__, template_folder="templates")
 MENU = (
     MenuItem(40, REVIEW, "doc", "待核对", "To review", "sync.review"),
     MenuItem(50, HEALTH, "clock", "手机同步", "Phones", "sync.health"),
+    MenuItem(55, IMPORT, "doc", "导入", "Import", "sync.import"),
 )
 
 _VIEWS = {"waiting": ("待核对", "To decide"), "records": ("上报记录", "Records"), "decided": ("已处理", "Decided")}
@@ -115,6 +117,7 @@ def _item_page(no: int, refusal: Refusal | None = None, typed: dict[str, str] | 
     problems = [*shown["facts"].get("fields", []), *(refusal.facts.get("fields", []) if refusal else [])]
     fields = review_forms.fields_of(shown["value"], problems, item.code, typed)
     paths = [one.path for one in fields]
+    of_task = shown["now"]["task"]["items"] if shown["now"]["task"] else []
     others = [one for one in shown["contents"] if one["no"] != no]
     answer = page(
         "sync/item.html", status=refusal.entry.status if refusal else 200, one=shown, fields=fields,
@@ -123,7 +126,7 @@ def _item_page(no: int, refusal: Refusal | None = None, typed: dict[str, str] | 
         loose=[_loose(told) for told in problems if not any(told["path"].startswith(path) for path in paths)],
         takes_its_place=all(one["outcome"] in ("review", "held") or one["code"] == "refused" for one in others if not one["reused"]),
         own=item.user_id == actor.id, outcomes=_OUTCOMES, decided=_DECIDED, states=STATES, lead_states=STATE_NAMES, timeliness=_TIMELINESS,
-        form_now=form_of(shown["now"]["task"]["items"]) if shown["now"]["task"] else "",
+        form_now=catalogue(session).form_of(of_task, local_day(moment)),
         typed=typed or {}, refusal=refusal, title=refusal.title(language()) if refusal else "",
         to_do=advice(refusal) if refusal else "", longest=LONGEST_REASON,
     )  # fmt: skip
@@ -167,3 +170,28 @@ def health() -> Response:
         "sync/health.html", phones=phones[start : start + A_PAGE], counts=counts, total=len(phones), checked_at=now(),
         more=f"{HEALTH}?page={number + 1}" if start + A_PAGE < len(phones) else None, first=HEALTH if start else None,
     )  # fmt: skip
+
+
+# -- what phones exported ---------------------------------------------------------------------------------------------
+
+
+@blueprint.get(IMPORT)
+@permit("sync.import")
+def import_page() -> Response:
+    """Where a file that a phone exported is handed in."""
+    return page("sync/import.html")
+
+
+@blueprint.post(IMPORT)
+@permit("sync.import")
+def take_import() -> Response:
+    """Take the file in and show what became of each item; what is refused leaves everything as it was."""
+    given = request.files.get("file")
+    body = given.read() if given is not None else b""
+    try:
+        done = imports.take(body, current_actor(), current_app.config["GRIDWATCH"], now())
+    except Refusal as refusal:
+        return page(
+            "sync/import.html", status=refusal.entry.status, refusal=refusal, title=refusal.title(language()), to_do=advice(refusal)
+        )  # fmt: skip
+    return page("sync/import.html", done=done)

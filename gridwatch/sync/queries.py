@@ -156,14 +156,25 @@ def sender(session: Session, item: Item, on: date, *, disabled_too: bool = False
     user = session.get(User, item.user_id)
     if user is None or (user.disabled_at is not None and not disabled_too):
         return None
+    return person(session, user, item.device_id, on)
+
+
+def person(session: Session, user: User, device_id: str, on: date) -> Actor:
+    """A person on one device, with the roles of now and the grids of a day."""
     scopes = session.scalars(held_scopes(user.id, on))
     return Actor(
         id=user.id,
         name=user.name,
         grants=tuple(Grant(Role(one.role), one.area_path, one.department_code) for one in user.grants),
         grids=tuple(sorted(scope.removeprefix("grid:") for scope in scopes if scope.startswith("grid:"))),
-        device_id=item.device_id,
+        device_id=device_id,
     )
+
+
+def area_code_of(actor: Actor) -> str | None:
+    """The area of the actor's first role that has one, as its code; None for somebody without."""
+    path = next((grant.area_path for grant in actor.grants if grant.area_path), None)
+    return path.rstrip("/").rpartition("/")[2] if path else None
 
 
 def neighbours(

@@ -9,8 +9,22 @@ from flask import Response, current_app, request
 
 from gridwatch.db.base import db
 from gridwatch.domain.errors import Refusal
-from gridwatch.sync import decoding, heartbeats, ledger, pull, reference, reviewing, rx, schemas, service, waiting, wire
+from gridwatch.sync import (
+    decoding,
+    heartbeats,
+    imports,
+    ledger,
+    pull,
+    reference,
+    reviewing,
+    rx,
+    schemas,
+    service,
+    waiting,
+    wire,
+)
 from gridwatch.sync.callers import Caller, caller_of_token
+from gridwatch.sync.export_keys import key_of
 from gridwatch.web.api import Blueprint
 from gridwatch.web.clock import now, rfc3339
 from gridwatch.web.identity import current_actor, permit, writes
@@ -86,6 +100,24 @@ def post_rx_submissions() -> Response:
     """Take items in as rows of an RxDB push; answers what is stored under ids that came with other content."""
     body = wire.read_json(service.MOST_BYTES_ALONE, service.too_large())
     return wire.answer([orjson.dumps(rx.submit(body, current_actor(), now()))])
+
+
+@blueprint.get("/sync/export-key")
+@blueprint.response(200, schemas.ExportKeyOut)
+@permit("sync.phone")
+def get_export_key() -> dict[str, str]:
+    """The public key with which a phone seals unsent work for an import at the street."""
+    return key_of(current_app.config["GRIDWATCH"]).as_json()
+
+
+@blueprint.post("/sync/imports")
+@blueprint.doc(**_takes(schemas.ExportFileIn))
+@blueprint.response(200, schemas.ImportOut)
+@permit("sync.import")
+def post_import() -> dict[str, Any]:
+    """Take in a file that a phone exported, as if that person had pushed it from that phone; one outcome an item."""
+    body = wire.read_json(imports.MOST_BYTES, Refusal("http.too_large"))
+    return imports.take(body, current_actor(), current_app.config["GRIDWATCH"], now())
 
 
 @blueprint.get("/sync/devices")

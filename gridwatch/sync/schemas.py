@@ -161,6 +161,43 @@ class PushOut(Output):
     results = fields.List(fields.Nested(ResultOut), required=True)
 
 
+class ExportKeyOut(Output):
+    """The public key with which a phone seals what it exports: DER (SPKI) in Base64, and its name."""
+
+    key_id = fields.String(required=True)
+    algorithm = fields.String(required=True)
+    public_key = fields.String(required=True)
+
+
+class ExportFileIn(Output):
+    """An exported file: the key of the file, sealed with the server's public one, and what it opens. Base64."""
+
+    format = fields.String(required=True)
+    version = fields.Integer(required=True)
+    key_id = fields.String(required=True)
+    wrapped_key = fields.String(required=True)
+    iv = fields.String(required=True)
+    data = fields.String(required=True)
+
+
+class ImportedPhotoOut(Output):
+    """A photo in the file; `code` says why it was not kept, null when it is here."""
+
+    sha256 = fields.String(required=True)
+    item_id = fields.String(required=True)
+    code = fields.String(required=True, allow_none=True)
+
+
+class ImportOut(Output):
+    """Whose work was in the file, and what became of each part of it; results as a push answers them."""
+
+    user = fields.Dict(required=True)
+    device = fields.Dict(required=True)
+    exported_at = fields.String(required=True)
+    results = fields.List(fields.Nested(ResultOut), required=True)
+    photos = fields.List(fields.Nested(ImportedPhotoOut), required=True)
+
+
 class RxOut(Output):
     """Documents with `_deleted`, and the checkpoint to ask with next time. A page shorter than the limit is the end."""
 

@@ -18,7 +18,8 @@ from gridwatch.domain.permits import Actor, scopes_for
 from gridwatch.web.problems import SAFE_HEADERS
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
     from flask import Flask
 
 MOST_BYTES = 64 * 1024  # of a body; larger ones are rare, and are not worth keeping for a second reading

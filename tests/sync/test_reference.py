@@ -9,7 +9,7 @@ from tests.fixtures import Caller
 
 def test_each_name_has_a_hash_and_the_bytes_under_it_are_what_it_says(worker: Caller):
     listed = worker.get("/api/v1/ref").body
-    assert set(listed) == {"items", "permits", "rights", "calendar", "lead_steps", "words"}
+    assert set(listed) == {"items", "limits", "permits", "rights", "calendar", "lead_steps", "words"}
     for name, digest in listed.items():
         answer = worker.get(f"/api/v1/ref/{name}/{digest}")
         assert hashlib.sha256(answer.response.data).hexdigest() == digest
