@@ -49,14 +49,15 @@ class Asked:
     seen: list[str] = field(default_factory=list)
     # Looks at a request first; what it returns is the answer: (status line, body), or None to go on.
     trick: Callable[[dict[str, Any]], tuple[str, bytes] | None] = lambda environ: None
-    # Sees an answer before it goes out; True loses it on the way.
+    # Sees a request; True lets the server do it and loses the answer: what comes back is a proxy's error page.
     loses: Callable[[dict[str, Any]], bool] = lambda environ: False
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Any:
         self.seen.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
         tricked = self.trick(environ)
         if tricked is not None:
-            start(tricked[0], [("Content-Type", "text/html"), ("Content-Length", str(len(tricked[1])))])
+            kind = "application/problem+json" if tricked[1].startswith(b"{") else "text/html"
+            start(tricked[0], [("Content-Type", kind), ("Content-Length", str(len(tricked[1])))])
             return [tricked[1]]
         if self.loses(environ):
             list(self.app(environ, lambda *said: lambda data: None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,8 +93,7 @@ class Hands:
 
     def settled(self) -> None:
         """Wait until a sync has come to its end."""
-        expect(self.page.get_by_test_id("net")).to_contain_text("同步", timeout=15_000)
-        expect(self.page.get_by_test_id("net")).not_to_contain_text("正在同步", timeout=15_000)
+        expect(self.page.get_by_test_id("net")).to_contain_text(re.compile(r"\d\d:\d\d 同步"), timeout=15_000)
 
     def goes_offline(self) -> None:
         """No network from now on."""

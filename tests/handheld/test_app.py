@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from gridwatch.web import handheld
@@ -26,8 +27,6 @@ def test_every_address_that_the_worker_keeps_is_answered(browser, server: str):
 
 
 def test_the_manifest_is_complete_and_its_icons_have_their_size(browser, server: str):
-    from PIL import Image
-
     with urlopen(f"{server}/m/manifest.webmanifest") as answer:
         assert answer.headers["Content-Type"] == "application/manifest+json"
         said = json.load(answer)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from playwright.sync_api import expect
 
+from gridwatch.people.service import assign_grid, end_duty
 from tests.fixtures import Clock, Work, World, user_of
 from tests.handheld.conftest import Asked
 from tests.handheld.hands import Hands
@@ -34,14 +36,16 @@ def test_each_item_has_its_state_its_reason_and_what_to_do_next(hands: Hands):
 def test_what_was_reassigned_meanwhile_is_received_and_says_why(
     hands: Hands, work: Work, world: World, clock: Clock, doors
 ):
-    from gridwatch.people.service import assign_grid, end_duty
-
     hands.begin()
     hands.goes_offline()
     hands.visits_in_order()
     with work() as session:
         end_duty(
-            session, user_of(session, "grid_worker"), world.grid, last_on=clock.today().replace(day=1), at=clock.now()
+            session,
+            user_of(session, "grid_worker"),
+            world.grid,
+            last_on=clock.today() - timedelta(days=1),
+            at=clock.now(),
         )
         assign_grid(session, user_of(session, "grid_worker_2"), world.grid, from_on=clock.today(), at=clock.now())
     hands.comes_back()
@@ -66,13 +70,18 @@ def test_the_balance_is_even_only_when_every_receipt_is_here(hands: Hands):
     expect(hands.page.get_by_test_id("balance")).to_contain_text("账平了，可以放心收工", timeout=20_000)
 
 
-def test_an_item_that_the_server_rejects_stays_on_the_phone(hands: Hands, network: Asked):
+def test_an_item_that_the_server_cannot_take_stays_on_the_phone_and_can_be_exported(hands: Hands, network: Asked):
     hands.begin()
-    network.trick = lambda environ: ("413 Too Large", b"{}") if environ["PATH_INFO"].endswith("/sync/push") else None
-    hands.goes_to("report")
+    refusal = ("413 Too Large", b'{"code": "sync.batch_too_large"}')
+    network.trick = lambda environ: refusal if environ["PATH_INFO"].endswith("/sync/push") else None
     hands.reports()
-    expect(hands.page.get_by_test_id("trouble")).to_be_visible()  # no JSON of ours: not even a refusal
-    expect(hands.items("way")).to_have_count(1)
+    row = hands.items("look").first
+    expect(row).to_contain_text("没有收，内容还在手机里", timeout=20_000)
+    expect(row).to_contain_text("超过大小限制")
+    expect(row).to_contain_text("请导出后交给街道")
+    hands.goes_to("storage")
+    hands.page.get_by_test_id("export").click()
+    expect(hands.page.get_by_test_id("export-file")).to_have_count(1)
 
 
 def test_a_limit_is_said_before_it_is_reached(hands: Hands):

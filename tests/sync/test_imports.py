@@ -17,10 +17,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flask import Flask
+from PIL import Image
 from sqlalchemy import select
 
 from gridwatch.audit.models import Event
 from gridwatch.config import Settings
+from gridwatch.sync import export_keys
 from gridwatch.sync.export_keys import key_of
 from gridwatch.sync.models import Item
 from tests.fixtures import Caller, Clock, Work, World
@@ -103,8 +105,6 @@ def test_who_imported_what_is_on_record(
 
 
 def test_photos_in_the_file_are_kept_for_their_items(client: Caller, item: Make, sealed: Make, scope: str):
-    from PIL import Image
-
     picture = BytesIO()
     Image.new("RGB", (8, 8), "red").save(picture, "JPEG")
     photo = picture.getvalue()
@@ -215,8 +215,6 @@ def test_the_key_is_made_once_and_only_its_owner_reads_it(app: Flask, settings: 
     key = key_of(settings)
     file = Path(f"{settings.files_dir}.export-key.pem")
     assert file.stat().st_mode & 0o777 == 0o600
-    from gridwatch.sync import export_keys
-
     export_keys._read.cache_clear()
     assert key_of(settings).id == key.id
     assert [path.name for path in file.parent.iterdir() if path.name.startswith("tmp")] == []
