@@ -7,6 +7,7 @@ import { limitsOfPhone, type Near } from "../../shared/sync/limits";
 import { MemoryStore } from "../../shared/sync/memory";
 import { fetchReference } from "../../shared/sync/reference";
 import { overNetwork, Paused, Server } from "../../shared/sync/server";
+import { Shut } from "../../shared/sync/store";
 import { Scheduler, type State, sync } from "../../shared/sync/sync";
 import type { Session } from "../../shared/sync/wire";
 import { askForBackgroundSync } from "./background";
@@ -209,8 +210,13 @@ function startSyncing(): void {
 
 async function run(one: UserPhone): Promise<void> {
   const locked = one.store.vaultKey === null;
-  await sync(one, locked ? "send" : "all", one.user);
-  if (!locked) {
+  try {
+    await sync(one, locked ? "send" : "all", one.user);
+  } catch (problem) {
+    // Locked in the middle of a pull: the outbox was sent before it, the rest is fetched after the next PIN.
+    if (!(problem instanceof Shut)) throw problem;
+  }
+  if (one.store.vaultKey !== null) {
     await fetchReference(one);
     await fetchExportKey(one);
     if (device.loss) await device.forgetLoss();
