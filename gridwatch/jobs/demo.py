@@ -168,6 +168,7 @@ def _welcome(port: int) -> str:
     lines = [
         "", "Gridwatch 网格巡查 · 演示 demo", "",
         f"  打开 open        {where}",
+        f"  手机 handheld    {where}m/",
         f"  口令 password    {PASSWORD}（所有账号 / every account）", "",
         "  账号 accounts",
         *(f"    {username:<20} {'　'.join(ROLE_NAMES[role])}" for role, username in ACCOUNTS), "",
@@ -178,7 +179,9 @@ def _welcome(port: int) -> str:
         f"       sign in as {demo_story.DISPATCHER}: one lead just came in from a phone, another went the whole road",
         f"    3. 用 {demo_story.STREET} 登录：611 家没有坐标的主体在等人工分派",
         f"       sign in as {demo_story.STREET}: 611 entities without a place wait to be sent to a grid by hand",
-        "    4. 命令行手机，离线走访后同步 / a phone on the command line, offline and back:",
+        f"    4. 在 {where}m/ 用 {demo_story.WORKER} 登录手机应用，断开网络走访，再连上看待发箱",
+        f"       sign in as {demo_story.WORKER} at {where}m/, visit without a network, and watch the outbox when it is back",
+        "    5. 命令行手机，离线走访后同步 / a phone on the command line, offline and back:",
         f"       python3 tests/phone.py --server {where} --user {demo_story.WORKER} --password {PASSWORD} --store phone.json story",
         "",
         "  线索为虚构，不涉及任何企业；网格为推导，不代表真实管辖 / leads are made up, grids are derived",
