@@ -28,6 +28,7 @@ BENCHES = {
     "upload": "bench.upload",
     "wake": "bench.wake",
     "rush": "bench.rush",
+    "servers": "bench.servers",
 }
 
 

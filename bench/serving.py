@@ -71,6 +71,19 @@ def gridwatch(place: Place, url: str) -> Iterator[Server]:
 
 
 @contextmanager
+def gridwatch_by_gunicorn(place: Place, url: str) -> Iterator[Server]:
+    """The same application behind gunicorn's threaded workers, as many processes and threads. PostgreSQL only."""
+    settings = _settings(place, url)
+    command = [
+        sys.executable, "-m", "gunicorn", "gridwatch.app:create_app()", "--bind", f"{settings.host}:{settings.port}",
+        "--worker-class", "gthread", "--workers", str(settings.workers), "--threads", str(settings.threads),
+        "--worker-connections", "1000", "--keep-alive", "120", "--log-level", "error",
+    ]  # fmt: skip
+    with _running(place, command, settings) as server:
+        yield server
+
+
+@contextmanager
 def thin(place: Place, url: str) -> Iterator[Server]:
     """The thin application behind the same web server with the same number of processes and threads."""
     settings = _settings(place, url)

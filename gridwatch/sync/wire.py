@@ -7,6 +7,7 @@ import sys
 import threading
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -114,13 +115,17 @@ class Body(NamedTuple):
 def fitted(parts: Iterable[bytes | Frame], accepts: str | None) -> Body:
     """`parts` of one JSON text in the coding that an Accept-Encoding header welcomes most; what is small goes plain."""
     parts = list(parts)
-    coding = None
-    if sum(map(len, parts)) > _WORTH_PACKING or any(isinstance(part, Frame) for part in parts):
-        accepted = parse_accept_header(accepts, Accept)
-        coding = max(("zstd", "gzip"), key=lambda name: accepted[name])  # the first one where both are as welcome
-        if not accepted[coding]:
-            coding = None
+    worth = sum(map(len, parts)) > _WORTH_PACKING or any(isinstance(part, Frame) for part in parts)
+    coding = _welcome(accepts or "") if worth else None
     return Body(_packed(parts, coding), coding)
+
+
+@lru_cache(maxsize=64)
+def _welcome(accepts: str) -> str | None:
+    """The coding that an Accept-Encoding header welcomes most, None where it knows neither. Phones say only a few such headers."""
+    accepted = parse_accept_header(accepts, Accept)
+    coding = max(("zstd", "gzip"), key=lambda name: accepted[name])  # the first one where both are as welcome
+    return coding if accepted[coding] else None
 
 
 def answer(parts: Iterable[bytes | Frame]) -> Response:

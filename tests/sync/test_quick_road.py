@@ -109,13 +109,14 @@ def test_what_a_worker_may_hold_is_asked_at_each_request(
         ("a schema that nobody serves", b'{"schema":0}', {}, 409),
         ("too many scopes", orjson.dumps({"scopes": {f"grid:{n}": None for n in range(65)}}), {}, 422),
         ("another type", b"{}", {"Content-Type": "text/plain"}, 415),
-        ("a packed body", gzip.compress(b"{}"), {"Content-Encoding": "gzip"}, 200),
-        ("a packed body that is cut", gzip.compress(b"{}")[:-4], {"Content-Encoding": "gzip"}, 400),
+        ("a packed body", gzip.compress(b"{}", mtime=0), {"Content-Encoding": "gzip"}, 200),
+        ("a packed body that is cut", gzip.compress(b"{}", mtime=0)[:-4], {"Content-Encoding": "gzip"}, 400),
         ("a body too long to be kept for a second reading", b"{}" + b" " * MOST_BYTES, {}, 200),
         ("no sign-in", b"{}", {"Authorization": ""}, 401),
         ("a sign-in that nobody made", b"{}", {"Authorization": "Bearer nobody"}, 401),
         ("another scheme", b"{}", {"Authorization": "Basic YTpi"}, 401),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_unusual_is_left_to_the_usual_road(
     both: Ask, taken: list[bool], what: str, body: bytes, headers: dict[str, str], status: int
