@@ -207,7 +207,9 @@ def _allowed() -> list[Layer]:
 
 
 def _root() -> str:
-    return f"{request.url_root.rstrip('/')}{PATH}"
+    """The absolute address of PATH, as it is seen from outside: a link to http would send the token of its reader in the open."""
+    scheme = "https" if request.headers.get("X-Forwarded-Proto") == "https" else request.scheme
+    return f"{scheme}://{request.host}{request.root_path}{PATH}"
 
 
 def _link(

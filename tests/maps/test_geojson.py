@@ -6,11 +6,15 @@ import json
 from urllib.parse import unquote
 
 import pytest
+from geoalchemy2.shape import from_shape
+from shapely.geometry import MultiPolygon, Polygon
 
 from gridwatch.db.base import new_id
 from gridwatch.domain.datum import Datum, from_wgs84
 from gridwatch.entities.models import Entity
 from gridwatch.leads.models import Lead
+from gridwatch.places.models import Grid
+from gridwatch.tasks.models import Task
 from tests.fixtures import Caller, Work
 from tests.maps.conftest import SHOPS, Town
 
@@ -57,6 +61,25 @@ def test_a_lead_lies_at_its_own_point_else_at_its_shop(somebody: Caller, town: T
     own = somebody.get(f"{PATH}/leads?bbox=113.742,23.012,113.7422,23.0122")
     assert names(town, own) == {"l1"}
     assert own.body["features"][0]["properties"]["point_of"] == "lead"
+
+
+def test_a_task_lies_at_its_shop_even_where_its_lead_was_reported_elsewhere(
+    somebody: Caller, town: Town, work: Work
+) -> None:
+    with work() as session:
+        session.get_one(Task, town.ids["t3"]).lead_id = town.ids["l1"]
+        session.get_one(Task, town.ids["t0"]).lead_id = town.ids["l1"]  # its shop has no point
+    assert names(town, somebody.get(f"{PATH}/tasks?bbox=113.742,23.012,113.7422,23.0122")) == {"t0"}
+    assert names(town, somebody.get(f"{PATH}/tasks?bbox=113.7449,23.0249,113.7451,23.0251")) == {"t3"}
+
+
+def test_a_box_beside_a_slanting_grid_does_not_meet_it(somebody: Caller, town: Town, work: Work) -> None:
+    """Its frame does; an index finds frames."""
+    with work() as session:
+        slanting = MultiPolygon([Polygon([(113.74, 23.02), (113.75, 23.02), (113.74, 23.03)])])
+        session.get_one(Grid, town.world.grid_3).shape = from_shape(slanting, srid=4326)
+    assert names(town, somebody.get(f"{PATH}/grids?bbox=113.748,23.028,113.749,23.029")) == set()
+    assert names(town, somebody.get(f"{PATH}/grids?bbox=113.741,23.021,113.749,23.029")) == {"g3"}
 
 
 def test_what_nobody_can_place_has_no_geometry_and_is_not_lost(somebody: Caller, town: Town) -> None:

@@ -74,6 +74,17 @@ def test_the_description_is_valid_and_names_what_there_is(client: Caller, town: 
     assert {somebody.get(f"/ogc{path.rstrip('/')}").status for path in described} == {200}
 
 
+def test_behind_a_proxy_that_speaks_https_the_links_do_too(client: Caller, world) -> None:
+    headers = {"X-Forwarded-Proto": "https", "Host": "wangge.example"}
+    links = client.as_("street_dispatcher").get("/ogc", headers=headers).body["links"]
+    assert {link["href"].removeprefix("https://wangge.example/ogc") for link in links} == {
+        "",
+        "/api",
+        "/conformance",
+        "/collections",
+    }
+
+
 def test_pages_lead_on_by_their_links_and_say_their_datum(client: Caller, town: Town) -> None:
     somebody, path, found = client.as_("street_dispatcher"), f"{ITEMS}?limit=3", []
     while path:
