@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, text, true, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, text, true
 
 from gridwatch.domain.lead_words import CATEGORIES, ENDED, LeadState
 from gridwatch.domain.task_flow import OPEN, STATES
@@ -30,8 +30,19 @@ from gridwatch.tasks.queries import TASK_REACH
 
 # What can be asked of the days of a row: the first and the last one, both included; None for no end on that side.
 Days = Callable[[date | None, date | None], ColumnElement[bool]]
-# The rows whose place may lie in a box, found by an index: more than those may pass, no other may be left out.
 Near = Callable[[ModuleType, Box], ColumnElement[bool]]
+Joined = Callable[[Select[Any]], Select[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way by which a row may have its place: the tables that it takes, and the rows whose place may lie in a box, by an index.
+
+    More than those may pass. The ways of a layer never find the same row, and together they find all.
+    """
+
+    near: Near
+    joined: Joined = lambda statement: statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +70,8 @@ class Layer:
     """One layer.
 
     `operation` and `reach` say who sees which rows, `key` names a row, `title` calls it. Its place is an outline (polygons), or a
-    point: `lon` and `lat` (degrees WGS-84, empty where nobody knows), for which `joined` brings in other tables. `shown` goes out
+    point: `lon` and `lat` (degrees WGS-84, empty where nobody knows), for which `joined` brings in other tables; `ways` lead to
+    the rows in a box. `shown` goes out
     as properties, what of it `tiles` names into vector tiles too. `counts` are the rows that heat counts, by `grid`. Where a row
     is of certain days only (`dated`), today's are shown when no day is asked for.
     """
@@ -75,11 +87,11 @@ class Layer:
     shown: Mapping[str, Any]
     tiles: tuple[str, ...]
     days: Days
-    near: Near
+    ways: tuple[Way, ...]
     outline: Any = None
     lon: Any = None
     lat: Any = None
-    joined: Callable[[Select[Any]], Select[Any]] = lambda statement: statement
+    joined: Joined = lambda statement: statement
     state: Choice | None = None
     category: Choice | None = None
     grid: Any = None
@@ -114,29 +126,17 @@ def as_ewkt(box: Box) -> str:
             return f"SRID=4326;POLYGON(({', '.join([*texts, texts[0]])}))"
 
 
-def _leads_in(box: Box) -> ColumnElement[bool]:
-    west, south, east, north = box
-    return and_(Lead.lon.between(west, east), Lead.lat.between(south, north))
-
-
 _entities_near = _in_frame("entity", "position")
 
 
 def _leads_near(dialect: ModuleType, box: Box) -> ColumnElement[bool]:
-    """By its own point, else by that of its entity."""
-    of_entity = select(Lead.id).join(Entity, Entity.id == Lead.entity_id).where(_entities_near(dialect, box))
-    return Lead.id.in_(
-        union_all(
-            select(Lead.id).where(_leads_in(box)).correlate(None), of_entity.where(Lead.lon.is_(None)).correlate(None)
-        )
-    )
+    west, south, east, north = box
+    return and_(Lead.lon.between(west, east), Lead.lat.between(south, north))
 
 
-def _tasks_near(dialect: ModuleType, box: Box) -> ColumnElement[bool]:
-    """By the point of its entity, else by that of its lead."""
-    of_entity = select(Task.id).join(Entity, Entity.id == Task.entity_id).where(_entities_near(dialect, box))
-    of_lead = select(Task.id).join(Lead, Lead.id == Task.lead_id).where(_leads_in(box))
-    return Task.id.in_(union_all(of_entity.correlate(None), of_lead.correlate(None)))
+def _unless(empty: Any, near: Near) -> Near:
+    """The same of those alone where this column is empty: where it is not, another way leads to the row."""
+    return lambda dialect, box: and_(empty.is_(None), near(dialect, box))
 
 
 def _on(column: Any) -> Days:
@@ -164,6 +164,11 @@ def _valid(first: date | None, last: date | None) -> ColumnElement[bool]:
     )
 
 
+_TASK_ENTITY, _TASK_LEAD, _LEAD_ENTITY = (
+    Entity.id == Task.entity_id,
+    Lead.id == Task.lead_id,
+    Entity.id == Lead.entity_id,
+)
 _ENTITY_LON, _ENTITY_LAT = func.ST_X(Entity.position), func.ST_Y(Entity.position)
 _OPEN_LEADS = tuple(sorted(set(LeadState) - ENDED))
 _LEAD_POINT = case((Lead.lon.is_not(None), "lead"), (Entity.position.is_not(None), "entity"))
@@ -174,7 +179,7 @@ GRIDS = Layer(
     "grids", "网格", "grids", "grid.read", GRID_REACH, "grid.not_found", Grid.code, Grid.name,
     shown={"name": Grid.name, "community_code": Grid.community_code, "valid_from": Grid.valid_from, "valid_to": Grid.valid_to},
     tiles=("name", "community_code"),
-    days=_valid, dated=True, near=_in_frame("grid", "shape"), outline=Grid.shape,
+    days=_valid, dated=True, ways=(Way(_in_frame("grid", "shape")),), outline=Grid.shape,
 )  # fmt: skip
 TASKS = Layer(
     "tasks", "任务", "tasks", "task.read", TASK_REACH, "task.not_found", Task.id, Task.title,
@@ -182,9 +187,13 @@ TASKS = Layer(
            "entity_id": Task.entity_id, "lead_id": Task.lead_id, "start_on": Task.start_on, "due_on": Task.due_on,
            "provisional": Task.provisional, "point_of": _TASK_POINT, "accuracy_m": Entity.accuracy_m},
     tiles=("title", "kind", "state", "due_on"),
-    days=_on(Task.due_on), near=_tasks_near,
+    days=_on(Task.due_on),
     lon=func.coalesce(_ENTITY_LON, Lead.lon), lat=func.coalesce(_ENTITY_LAT, Lead.lat),
-    joined=lambda tasks: tasks.outerjoin(Entity, Entity.id == Task.entity_id).outerjoin(Lead, Lead.id == Task.lead_id),
+    joined=lambda tasks: tasks.outerjoin(Entity, _TASK_ENTITY).outerjoin(Lead, _TASK_LEAD),
+    ways=(
+        Way(_entities_near, lambda tasks: tasks.join(Entity, _TASK_ENTITY).outerjoin(Lead, _TASK_LEAD)),
+        Way(_unless(Entity.position, _leads_near), lambda tasks: tasks.outerjoin(Entity, _TASK_ENTITY).join(Lead, _TASK_LEAD)),
+    ),
     state=Choice(Task.state, tuple(STATES), tuple(sorted(OPEN))), category=Choice(Task.kind),
     grid=Task.grid_code, counts=Task.state.in_(sorted(OPEN)),
 )  # fmt: skip
@@ -194,9 +203,13 @@ LEADS = Layer(
            "grid_code": Lead.grid_code, "entity_id": Lead.entity_id, "reported_at": Lead.reported_at,
            "point_of": _LEAD_POINT, "accuracy_m": _OF_ENTITY},
     tiles=("no", "title", "category", "state"),
-    days=_reported, near=_leads_near,
+    days=_reported,
     lon=func.coalesce(Lead.lon, _ENTITY_LON), lat=func.coalesce(Lead.lat, _ENTITY_LAT),
-    joined=lambda leads: leads.outerjoin(Entity, Entity.id == Lead.entity_id),
+    joined=lambda leads: leads.outerjoin(Entity, _LEAD_ENTITY),
+    ways=(
+        Way(_leads_near, lambda leads: leads.outerjoin(Entity, _LEAD_ENTITY)),
+        Way(_unless(Lead.lon, _entities_near), lambda leads: leads.join(Entity, _LEAD_ENTITY)),
+    ),
     state=Choice(Lead.state, tuple(LeadState), _OPEN_LEADS), category=Choice(Lead.category, tuple(CATEGORIES)),
     grid=Lead.grid_code, counts=Lead.state.in_(_OPEN_LEADS),
 )  # fmt: skip
@@ -206,7 +219,7 @@ ENTITIES = Layer(
            "permit_sectors": Entity.permit_sectors, "address": Entity.address_text, "grid_code": Entity.grid_code,
            "registered_on": Entity.registered_on, "accuracy_m": Entity.accuracy_m},
     tiles=("name", "status", "entity_type"),
-    days=_on(Entity.registered_on), near=_entities_near, lon=_ENTITY_LON, lat=_ENTITY_LAT,
+    days=_on(Entity.registered_on), ways=(Way(_entities_near),), lon=_ENTITY_LON, lat=_ENTITY_LAT,
     state=Choice(Entity.status), category=Choice(Entity.entity_type),
     grid=Entity.grid_code, counts=Entity.status == "active",
 )  # fmt: skip

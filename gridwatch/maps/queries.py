@@ -8,7 +8,7 @@ from datetime import date
 from math import pi
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Select, String, Subquery, and_, case, cast, func, select, text
+from sqlalchemy import ColumnElement, Date, Select, String, Subquery, and_, case, cast, func, select, text, union_all
 from sqlalchemy.orm import Session
 
 from gridwatch.db.engine import dialect_of
@@ -51,7 +51,7 @@ def page(
     session: Session, layer: Layer, actor: Actor, asked: Asked, *, today: date, cursor: str | None, limit: int
 ) -> Page:
     """One page of a layer in the order of ids; rows that are added meanwhile push nothing out of it. Raises 422 `input.cursor`."""
-    return _page(session, _rows(session, layer, actor, asked, today), layer.key, cursor, limit)
+    return _page(session, _rows(session, layer, actor, asked, today), cursor, limit)
 
 
 def one(session: Session, layer: Layer, actor: Actor, key: str, *, today: date) -> Row:
@@ -106,14 +106,15 @@ def heat(
         .outerjoin(entities, entities.c.grid_code == GRIDS.key)
         .add_columns(*(func.coalesce(number, 0).label(name) for name, number in numbers.items()))
     )
-    found = _page(session, statement, GRIDS.key, cursor, limit)
+    found = _page(session, statement, cursor, limit)
     for row in found.rows:
         row["per_1000"] = round(row["count"] * PER / row["entities"], 1) if row["entities"] else None
     return found
 
 
-def _page(session: Session, statement: Select[Any], key: Any, cursor: str | None, limit: int) -> Page:
-    limit = max(1, min(limit, MOST))
+def _page(session: Session, statement: Select[Any], cursor: str | None, limit: int) -> Page:
+    """A page in the order of `id`."""
+    limit, key = max(1, min(limit, MOST)), statement.selected_columns.id
     if cursor:
         statement = statement.where(key > decode(cursor, 1)[0])
     rows = [dict(row._mapping) for row in session.execute(statement.order_by(key).limit(limit + 1))]
@@ -135,8 +136,7 @@ def _narrowed(
 ) -> Select[Any]:
     """These columns and `id` of the rows within reach that are asked for."""
     chosen = [column.label(name) for name, column in {"id": layer.key, **columns}.items()]
-    statement = layer.joined(select(*chosen).select_from(layer.key.class_))
-    statement = within(statement, actor, layer.operation, layer.reach)
+    statement = within(select(*chosen).select_from(layer.key.class_), actor, layer.operation, layer.reach)
     for choice, word in ((layer.state, asked.state), (layer.category, asked.category)):
         if choice is not None and word is not None:
             statement = statement.where(choice.condition(word))
@@ -145,9 +145,11 @@ def _narrowed(
         days = (today, today)
     if days != (None, None):
         statement = statement.where(layer.days(*days))
-    if asked.box is not None:
-        statement = statement.where(layer.near(dialect_of(session), asked.box), _inside(session, layer, asked.box))
-    return statement
+    if asked.box is None:
+        return layer.joined(statement)
+    statement, dialect = statement.where(_inside(session, layer, asked.box)), dialect_of(session)
+    found = [way.joined(statement).where(way.near(dialect, asked.box)) for way in layer.ways]
+    return found[0] if len(found) == 1 else select(union_all(*found).subquery())
 
 
 def _inside(session: Session, layer: Layer, box: Box) -> ColumnElement[bool]:
