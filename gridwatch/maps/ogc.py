@@ -23,7 +23,7 @@ from gridwatch.domain.permits import scopes_for
 from gridwatch.domain.worktime import local_day
 from gridwatch.maps import geojson, queries
 from gridwatch.maps.layers import LAYERS, Layer
-from gridwatch.maps.ogc_document import CONFORMS_TO, CRS84, OPENAPI, PATH, api_document
+from gridwatch.maps.ogc_document import CONFORMS_TO, CRS84, ITEMS, OPENAPI, PATH, api_document
 from gridwatch.maps.queries import Asked
 from gridwatch.maps.schemas import DEFAULT, read_bbox
 from gridwatch.web.api import Blueprint
@@ -35,7 +35,7 @@ JSON = "application/json"
 View = Callable[..., Response]
 
 blueprint = Blueprint("ogc", __name__, url_prefix=PATH, description="OGC API Features")
-ASKABLE = frozenset({"bbox", "datetime", "limit", "cursor"})
+ASKABLE = frozenset(one["name"] for one in ITEMS)
 
 
 def as_the_standard_says(asked: frozenset[str] = frozenset()) -> Callable[[View], View]:
@@ -116,6 +116,7 @@ def _serve(layer: Layer) -> None:
         return _json(_told(layer))
 
     @blueprint.get(f"{where}/items")
+    @blueprint.doc(parameters=list(ITEMS))
     @blueprint.response(
         200, description="One page of features; its link `next` leads on.", content_type=geojson.GEOJSON
     )

@@ -30,7 +30,7 @@ def api_document(root: str, layers: Iterable[Layer]) -> dict[str, Any]:
         key = {"name": "featureId", "in": "path", "required": True, "schema": {"type": "string"}}
         paths |= {
             where: _get(f"{layer.zh} {layer.en}", "application/json"),
-            f"{where}/items": _get(f"{layer.zh} {layer.en}", "application/geo+json", list(_ITEMS)),
+            f"{where}/items": _get(f"{layer.zh} {layer.en}", "application/geo+json", list(ITEMS)),
             f"{where}/items/{{featureId}}": _get(f"{layer.zh} {layer.en}", "application/geo+json", [key]),
         }
     return {
@@ -50,7 +50,8 @@ def _query(name: str, says: str, schema: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-_ITEMS = (
+# What can be asked of the features of a layer.
+ITEMS = (
     _query(
         "bbox", "west, south, east, north in degrees CRS84",
         {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}},

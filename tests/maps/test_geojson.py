@@ -73,6 +73,17 @@ def test_a_task_lies_at_its_shop_even_where_its_lead_was_reported_elsewhere(
     assert names(town, somebody.get(f"{PATH}/tasks?bbox=113.7449,23.0249,113.7451,23.0251")) == {"t3"}
 
 
+def test_what_lies_in_the_box_by_its_own_point_and_by_another_is_there_once(
+    somebody: Caller, town: Town, work: Work
+) -> None:
+    with work() as session:
+        session.get_one(Lead, town.ids["l1"]).entity_id = town.ids["e1"]
+        session.get_one(Task, town.ids["t1"]).lead_id = town.ids["l1"]
+    for layer, one in (("leads", "l1"), ("tasks", "t1")):
+        features = somebody.get(f"{PATH}/{layer}?bbox=113.742,23.012,113.746,23.016").body["features"]
+        assert [found["id"] for found in features] == [town.ids[one]], layer
+
+
 def test_a_box_beside_a_slanting_grid_does_not_meet_it(somebody: Caller, town: Town, work: Work) -> None:
     """Its frame does; an index finds frames."""
     with work() as session:
