@@ -149,10 +149,12 @@ def _on(column: Any) -> Days:
 def _reported(first: date | None, last: date | None) -> ColumnElement[bool]:
     """By the local days of the report."""
     begin = Lead.reported_at >= _midnight(first) if first else true()
-    return and_(begin, Lead.reported_at < _midnight(last + timedelta(days=1)) if last else true())
+    return and_(begin, Lead.reported_at < _midnight(last) + timedelta(days=1) if last else true())
 
 
 def _midnight(day: date) -> datetime:
+    """When a local day begins; one that no instant can have is taken as the nearest that can."""
+    day = min(max(day, date(1, 1, 2)), date(9999, 12, 30))
     return datetime.combine(day, time(), CHINA).astimezone(UTC)
 
 

@@ -175,7 +175,7 @@ def read_datetime(given: str) -> tuple[date | None, date | None]:
     parts = given.split("/")
     try:
         days = [None if part in ("", "..") and len(parts) == 2 else _day(part) for part in parts]
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter at either end of time
         days = []
     first, last = (days[0], days[-1]) if len(days) in (1, 2) else (None, None)
     if len(days) not in (1, 2) or days == [None, None] or (first and last and first > last):

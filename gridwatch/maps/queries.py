@@ -51,12 +51,12 @@ def page(
     session: Session, layer: Layer, actor: Actor, asked: Asked, *, today: date, cursor: str | None, limit: int
 ) -> Page:
     """One page of a layer in the order of ids; rows that are added meanwhile push nothing out of it. Raises 422 `input.cursor`."""
-    return _page(session, _rows(session, layer, actor, asked, today), cursor, limit)
+    return _page(session, asked_rows(session, layer, actor, asked, today), cursor, limit)
 
 
 def one(session: Session, layer: Layer, actor: Actor, key: str, *, today: date) -> Row:
     """One row of a layer, as on a page. Raises the layer's 404 where there is none within reach."""
-    row = session.execute(_rows(session, layer, actor, Asked(), today).where(layer.key == key)).first()
+    row = session.execute(asked_rows(session, layer, actor, Asked(), today).where(layer.key == key)).first()
     if row is None:
         raise Refusal(layer.missing)
     return dict(row._mapping)
@@ -101,7 +101,7 @@ def heat(
     counted, entities = _by_grid(layer, actor), _by_grid(ENTITIES, actor)
     numbers = {"count": counted.c.number, "entities": entities.c.number}
     statement = (
-        _rows(session, GRIDS, actor, asked, today)
+        asked_rows(session, GRIDS, actor, asked, today)
         .outerjoin(counted, counted.c.grid_code == GRIDS.key)
         .outerjoin(entities, entities.c.grid_code == GRIDS.key)
         .add_columns(*(func.coalesce(number, 0).label(name) for name, number in numbers.items()))
@@ -121,8 +121,8 @@ def _page(session: Session, statement: Select[Any], cursor: str | None, limit: i
     return Page(rows[:limit], encode([rows[limit - 1]["id"]]) if len(rows) > limit else None)
 
 
-def _rows(session: Session, layer: Layer, actor: Actor, asked: Asked, today: date) -> Select[Any]:
-    """What is read for GeoJSON: the place, what is shown, and the name of each row."""
+def asked_rows(session: Session, layer: Layer, actor: Actor, asked: Asked, today: date) -> Select[Any]:
+    """The statement for what GeoJSON tells of the rows that are asked for: place, what is shown, and what each is called."""
     place = {"lon": layer.lon, "lat": layer.lat} if layer.is_points else {"outline": func.ST_AsBinary(layer.outline)}
     return _narrowed(session, layer, actor, asked, today, place | {"called": layer.title} | dict(layer.shown))
 

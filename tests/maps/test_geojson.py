@@ -108,6 +108,8 @@ FILTERS = [
     ("leads?category=XS01", ""),
     ("leads?day=2026-09-18", "l1 l2 l3 l0"),
     ("leads?day=2026-09-17", ""),
+    ("leads?day=9999-12-31", ""),
+    ("leads?day=0001-01-01", ""),
     ("tasks?state=planned", "t0"),
     ("tasks?category=first_check&day=2026-10-02", "t1 t2 t3 t0"),
     ("tasks?category=recheck", ""),
