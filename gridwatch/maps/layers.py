@@ -71,9 +71,8 @@ class Layer:
 
     `operation` and `reach` say who sees which rows, `key` names a row, `title` calls it. Its place is an outline (polygons), or a
     point: `lon` and `lat` (degrees WGS-84, empty where nobody knows), for which `joined` brings in other tables; `ways` lead to
-    the rows in a box. `shown` goes out
-    as properties, what of it `tiles` names into vector tiles too. `counts` are the rows that heat counts, by `grid`. Where a row
-    is of certain days only (`dated`), today's are shown when no day is asked for.
+    the rows in a box. `shown` goes out as properties, what of it `tiles` names into vector tiles too. `counts` are the rows that
+    heat counts, by `grid`. Where a row is of certain days only (`dated`), today's are shown when no day is asked for.
     """
 
     name: str

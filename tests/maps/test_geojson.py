@@ -148,6 +148,7 @@ NONSENSE = [
     ("leads?colour=red", "input.invalid"),
     ("leads?cursor=x", "input.cursor"),
     ("leads?cursor=WzFd", "input.cursor"),  # [1]
+    ("leads?cursor=WyJcdTAwMDAiXQ", "input.cursor"),  # a NUL, which PostgreSQL cannot compare
     ("leads?limit=many", "input.invalid"),
     ("heat/leads?state=open", "input.invalid"),
 ]

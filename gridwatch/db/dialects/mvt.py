@@ -44,7 +44,9 @@ def _points(tile: Tile, rows: Iterable[tuple[float, float, dict[str, Any]]]) -> 
 def _outlines(tile: Tile, rows: Iterable[tuple[bytes, dict[str, Any]]]) -> Iterator[Feature]:
     frame = (-BUFFER, -BUFFER, EXTENT + BUFFER, EXTENT + BUFFER)
     for outline, properties in rows:
-        shape = transform(from_wkb(bytes(outline)), lambda corners: [tile.units(*corner) for corner in corners.tolist()])
+        shape = transform(
+            from_wkb(bytes(outline)), lambda corners: [tile.units(*corner) for corner in corners.tolist()]
+        )
         polygons = list(_polygons(set_precision(make_valid(clip_by_rect(shape, *frame)), 1)))
         if polygons:
             yield _POLYGON, _rings(polygons), properties
