@@ -20,6 +20,7 @@ from tests.databases import HOW_TO_INSTALL, postgres_binaries
 # In this order: the short ones first.
 BENCHES = {
     "route": "bench.route",
+    "tile": "bench.tile",
     "load": "bench.load",
     "tick": "bench.tick",
     "leads": "bench.leads",

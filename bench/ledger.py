@@ -117,7 +117,7 @@ def build(
     for statement in _CLOSED:
         connection.execute(text(statement), {name: value for name, value in bound.items() if f":{name}" in statement})
     _DAY.drop(connection)
-    return _sign_in(connection)
+    return sign_in(connection)
 
 
 def _day(number: int, on: date) -> dict[str, object]:
@@ -126,7 +126,7 @@ def _day(number: int, on: date) -> dict[str, object]:
     return {"d": number, "day": on, "at": at, "later": later, "later_at": later_at}
 
 
-def _sign_in(connection: Connection) -> dict[str, str]:
+def sign_in(connection: Connection) -> dict[str, str]:
     """Everybody on a browser of her own."""
     now = datetime.now(UTC)
     until = now + timedelta(days=30)

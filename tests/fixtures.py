@@ -265,7 +265,7 @@ class Caller:
         if self.signed_in:
             headers.setdefault("Authorization", f"Bearer {self.signed_in['access_token']}")
         response = self._http.open(path, method=method, headers=headers, **more)
-        is_json = response.mimetype.endswith("json") and response.data
+        is_json = (response.mimetype or "").endswith("json") and response.data  # a 304 has no type
         return Answer(
             response.status_code, response.get_json(force=True) if is_json else None, response.headers, response
         )

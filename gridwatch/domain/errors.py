@@ -86,6 +86,11 @@ CATALOGUE: dict[str, Entry] = {
     "place.datum_unknown":     Entry(422, "不认识坐标系 {datum}", "The datum {datum} is not known", "请用 WGS84、CGCS2000、GCJ02（高德、腾讯）或 BD09（百度）。", "Use WGS84, CGCS2000, GCJ02 (AMap, Tencent) or BD09 (Baidu)."),
     "place.swapped":           Entry(422, "经度和纬度写反了（{lon}, {lat}）", "Longitude and latitude are swapped ({lon}, {lat})", "请先经度、后纬度。", "Longitude comes first, then latitude."),
     "place.outside_china":     Entry(422, "坐标不在中国境内（{lon}, {lat}）", "The point ({lon}, {lat}) does not lie in China", "请检查坐标与坐标系。", "Check the coordinates and the datum."),
+    # --- maps --------------------------------------------------------------------------------------------------
+    "map.bbox":                Entry(422, "bbox 有误：{reason}", "The bbox is not right: {reason_en}", "请写 bbox=西,南,东,北，WGS-84 度数，经度在前。", "Write bbox=west,south,east,north in degrees WGS-84, longitude first."),
+    "map.tile":                Entry(422, "没有瓦片 {tile}", "There is no tile {tile}", "级别为 0 到 {most}，行列号为 0 到 2^级别-1。", "Zoom is 0 to {most}; column and row are 0 to 2^zoom - 1."),
+    "map.crs":                 Entry(422, "不能换算为 {crs}", "Coordinates are not given in {crs}", "请用 WGS84、GCJ02（高德、腾讯）或 BD09（百度）。", "Use WGS84, GCJ02 (AMap, Tencent) or BD09 (Baidu)."),
+    "map.too_many_clusters":   Entry(422, "聚合点超过 {most} 个", "There are more than {most} clusters", "请给出 bbox，或缩小 cluster 级别。", "Give a bbox, or a lower cluster zoom."),
     # --- calendar ----------------------------------------------------------------------------------------------
     "calendar.day_outside":    Entry(422, "日期 {day} 不在日历范围内", "The day {day} lies outside the calendar", "请检查日期；日历覆盖 2000 至 2100 年。", "Check the date; the calendar covers 2000 to 2100."),
     "calendar.notice_invalid": Entry(422, "放假安排无法导入", "The holiday notice cannot be imported", "请按 facts.problems 修改后重新导入。", "Correct what facts.problems names and import again."),

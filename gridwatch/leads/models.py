@@ -62,7 +62,11 @@ class Lead(Fed, Base):
     obligations: Mapped[list[Obligation]] = relationship(
         lazy="selectin", order_by="Obligation.id", back_populates="lead"
     )
-    __table_args__ = (Index("ix_lead_area_state", "area_path", "state"), Index("ix_lead_state_no", "state", "no"))
+    __table_args__ = (
+        Index("ix_lead_area_state", "area_path", "state"),
+        Index("ix_lead_state_no", "state", "no"),
+        Index("ix_lead_point", "lon", "lat"),  # the leads in the frame of a map
+    )
 
 
 class Assignment(Base):

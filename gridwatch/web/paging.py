@@ -27,7 +27,11 @@ def decode(cursor: str, length: int) -> list[Any]:
         key = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, orjson.JSONDecodeError, ValueError):
         raise Refusal("input.cursor") from None
-    if not isinstance(key, list) or len(key) != length or not all(isinstance(part, str) for part in key):
+    if (
+        not isinstance(key, list)
+        or len(key) != length
+        or not all(isinstance(part, str) and "\0" not in part for part in key)
+    ):
         raise Refusal("input.cursor")
     return key
 

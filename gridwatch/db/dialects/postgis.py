@@ -12,10 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import ARRAY, ColumnElement, Engine, Table, Text, any_, bindparam, literal
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Engine,
+    Subquery,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 
 from gridwatch.config import Unready
 from gridwatch.db.dialects.counting import count_rows
+from gridwatch.domain.web_mercator import BUFFER, EXTENT, Tile
 
 
 def engine_options(pool_size: int = 8) -> dict[str, Any]:
@@ -163,6 +177,20 @@ def bulk_insert(connection: Any, table: Table, rows: list[dict[str, Any]]) -> No
 def spatial_join(table: str, column: str, frame: str) -> str:
     """SQL that joins the rows whose box meets `frame`, an expression over the tables on the left, by the index."""
     return f"JOIN {table} ON {table}.{column} && {frame}"
+
+
+def vector_tile(session: Any, rows: Subquery, name: str, tile: Tile) -> bytes:
+    """A Mapbox vector tile with one layer of this name, empty bytes where nothing lies in it.
+
+    `rows` has `lon` and `lat` (degrees WGS-84), or `outline` (polygons); its other columns become properties.
+    """
+    shown = [column for column in rows.c if column.key not in ("lon", "lat", "outline")]
+    place = f"{rows.name}.outline" if "outline" in rows.c else f"ST_Point({rows.name}.lon, {rows.name}.lat, 4326)"
+    frame = f"ST_TileEnvelope({tile.zoom}, {tile.column}, {tile.row})"  # whole numbers, by their type
+    drawn = literal_column(f"ST_AsMVTGeom(ST_Transform({place}, 3857), {frame}, {EXTENT}, {BUFFER})")
+    placed = select(*shown, drawn.label("place")).select_from(rows).subquery("placed")
+    made = select(func.ST_AsMVT(literal_column("placed.*"), name, EXTENT, "place")).select_from(placed)
+    return bytes(session.scalar(made.where(placed.c.place.is_not(None))) or b"")
 
 
 def among(column: Any, values: Collection[str]) -> ColumnElement[bool]:

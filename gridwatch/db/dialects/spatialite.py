@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Engine, Table, bindparam, create_engine, event, func, insert, select
+from sqlalchemy import ColumnElement, Engine, Subquery, Table, bindparam, create_engine, event, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.pool import NullPool
 
 from gridwatch.config import Unready
 from gridwatch.db.base import Json
+from gridwatch.db.dialects import mvt
 from gridwatch.db.dialects.counting import count_rows
+from gridwatch.domain.web_mercator import Tile
 
 NAMES = ("mod_spatialite", "mod_spatialite.so", "mod_spatialite.dylib")
 
@@ -188,6 +190,20 @@ def spatial_join(table: str, column: str, frame: str) -> str:
         f"CROSS JOIN SpatialIndex AS boxes ON boxes.f_table_name = '{table}' AND boxes.f_geometry_column = '{column}' "
         f"AND boxes.search_frame = {frame} CROSS JOIN {table} ON {table}.rowid = boxes.rowid"
     )
+
+
+def vector_tile(session: Any, rows: Subquery, name: str, tile: Tile) -> bytes:
+    """A Mapbox vector tile with one layer of this name, empty bytes where nothing lies in it.
+
+    `rows` has `lon` and `lat` (degrees WGS-84), or `outline` (polygons); its other columns become properties.
+    """
+    shown = [column for column in rows.c if column.key not in ("lon", "lat", "outline")]
+    names = [column.key for column in shown]
+    if "outline" in rows.c:
+        found = session.execute(select(func.ST_AsBinary(rows.c.outline), *shown))
+        return mvt.outlines_tile(name, tile, ((row[0], dict(zip(names, row[1:], strict=True))) for row in found))
+    found = session.execute(select(rows.c.lon, rows.c.lat, *shown).where(rows.c.lon.is_not(None)))
+    return mvt.points_tile(name, tile, ((row[0], row[1], dict(zip(names, row[2:], strict=True))) for row in found))
 
 
 def among(column: Any, values: Collection[str]) -> ColumnElement[bool]:
