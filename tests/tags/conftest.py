@@ -44,7 +44,8 @@ def doors(work: Work, world: World, clock: Clock) -> None:
         for code, name in (("E1", "鸿福便利店"), ("E2", "鸿福餐馆")):
             notice = RegistryNotice(
                 event_id=f"ev-{code}", kind="new", code=code, occurred_on=clock.today(), name=name, scope="销售日用品",
-                entity_type="个体工商户", street_code=world.street, address_text="鸿福路100号一楼", address_code=DOOR,
+                entity_type="个体工商户", registered_on=clock.today(), street_code=world.street,
+                address_text="鸿福路100号一楼", address_code=DOOR,
             )  # fmt: skip
             take_in(session, notice, current_calendar(session), actor=owner, now=clock.now(), today=clock.today())
 
