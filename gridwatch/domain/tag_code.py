@@ -65,7 +65,7 @@ def city_of(code: str) -> str:
 
 
 def grouped(code: str) -> str:
-    """A code in groups of four, as printed and read aloud: `DFHC-7K2M-90QX-4TBW-A3`."""
+    """A code in groups of four, as printed and read aloud: `DFHC-B8Y1-KSVX-5D7G-RK`."""
     return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from gridwatch.areas.models import Area
 from gridwatch.db.engine import dialect_of
+from gridwatch.domain import tag_code
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor, Scope
 from gridwatch.entities.models import Entity
@@ -108,6 +109,13 @@ def address_behind(session: Session, external: str, on: date) -> str | None:
         select(AddressAlias.address_code).where(AddressAlias.kind == "std_code", AddressAlias.external == external, valid_on(on))
     )  # fmt: skip
     return named or session.scalar(select(Address.code).where(Address.code == external))
+
+
+def address_of_tag(session: Session, text: object) -> str | None:
+    """The code of the address that a scanned tag stands for, whoever scanned it; None for what is none, void ones included."""
+    code = tag_code.read_tag(text) if isinstance(text, str) else None
+    statement = select(Tag.address_code).where(Tag.code == code, Tag.status != "void")
+    return session.scalar(statement) if code else None
 
 
 def valid_on(on: date) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -126,3 +128,9 @@ def test_every_row_of_the_plates_reads_its_own_example(row):
 @pytest.mark.parametrize("text", [*SOME, "", "晚上八点开会", "https://example.com/", "12345", "9" * 41, "1" * 10_000])
 def test_what_is_no_plate_is_not_taken_for_one(text: str):
     assert recognise(text) is None
+
+
+def test_the_guide_shows_a_real_code():
+    guide = (Path(__file__).parents[2] / "docs/tags.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"例如 `([0-9A-Z-]+)`", guide)
+    assert city_of(read_tag(shown) or "") == "441900"
