@@ -3,7 +3,7 @@
 Expand only: new tables, so the code before this one runs on it unchanged.
 
 Revision: 0012
-Before: 0011
+Before: 0013
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from alembic import op
 from gridwatch.db.base import Instant
 
 revision = "0012"
-down_revision = "0011"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
