@@ -19,6 +19,7 @@ from tests.databases import HOW_TO_INSTALL, postgres_binaries
 
 # In this order: the short ones first.
 BENCHES = {
+    "labels": "bench.labels",
     "route": "bench.route",
     "tile": "bench.tile",
     "load": "bench.load",

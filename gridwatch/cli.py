@@ -21,6 +21,7 @@ COMMANDS = {
     "calendar": "gridwatch.planning.commands:calendar",
     "policy": "gridwatch.planning.commands:policy",
     "items": "gridwatch.items.commands:items",
+    "tags": "gridwatch.tags.commands:tags",
     "password": "gridwatch.people.commands:password",
     "doctor": "gridwatch.jobs.doctor:doctor",
     "verify": "gridwatch.leads.commands:verify",

@@ -47,6 +47,9 @@ class Settings:
     clock_file: str = _setting(
         "", "File that holds the current time (RFC 3339 with offset), for tests; refused in production."
     )
+    public_url: str = _setting(
+        "", "Address under which citizens reach this server, such as https://grid.example.gov.cn; QR tags say it."
+    )
     host: str = _setting("127.0.0.1", "Address that `gridwatch serve` binds.")
     port: int = _setting(8600, "Port that `gridwatch serve` binds.")
     workers: int = _setting(2, "Web processes of `gridwatch serve` on PostGIS; SpatiaLite always has one.")
@@ -155,6 +158,7 @@ class Settings:
             if getattr(self, name) < 1:
                 raise SettingRefused(f"{PREFIX}{name.upper()}={getattr(self, name)}: 至少为 1 / must be at least 1.")
         self._refuse_strange_providers()
+        self._refuse_strange_address()
         if self.env != "production":
             return
         if self.secret_key == SAMPLE_SECRET or len(self.secret_key) < 32:
@@ -190,6 +194,15 @@ class Settings:
             self.allowed_networks  # noqa: B018 - it raises
         except ValueError as problem:
             raise SettingRefused(f"{PREFIX}OUTBOUND_NETWORKS: {problem}") from None
+
+    def _refuse_strange_address(self) -> None:
+        """What stands on ten thousand stickers is held against mistakes before the first one is printed."""
+        parts = urlsplit(self.public_url)
+        is_plain = parts.scheme in ("http", "https") and parts.hostname and not parts.username
+        if self.public_url and not (is_plain and parts.path in ("", "/") and not parts.query and not parts.fragment):
+            raise SettingRefused(
+                f"{PREFIX}PUBLIC_URL={self.public_url!r}: 应形如 / must look like https://grid.example.gov.cn"
+            )
 
     @property
     def allowed_hosts(self) -> frozenset[str]:

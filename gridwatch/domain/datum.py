@@ -11,7 +11,7 @@ exists outside the mainland box: there all four are the same here, although some
 from __future__ import annotations
 
 from enum import StrEnum
-from math import atan2, cos, hypot, pi, radians, sin, sqrt
+from math import asin, atan2, cos, hypot, pi, radians, sin, sqrt
 
 
 class Datum(StrEnum):
@@ -38,6 +38,7 @@ _ALIASES = {"EPSG4326": "WGS84", "CRS84": "WGS84", "EPSG4490": "CGCS2000", "BD09
 WEST, EAST, SOUTH, NORTH = 72.004, 137.8347, 0.8293, 55.8271
 
 _AXIS_M = 6378245.0  # Krasovsky 1940, on which the shift is defined
+_MEAN_RADIUS_M = 6371008.8
 _ECCENTRICITY_SQUARED = 0.00669342162296594323
 _WOBBLE = pi * 3000 / 180
 _SETTLED = 1e-9  # degrees; a tenth of a millimetre
@@ -77,6 +78,13 @@ def from_wgs84(lon: float, lat: float, datum: Datum) -> tuple[float, float]:
     """Degrees in WGS-84 to degrees in `datum`; outside China the pair as it came."""
     shift = _SHIFTS.get(datum)
     return shift(lon, lat) if shift is not None and in_china(lon, lat) else (lon, lat)
+
+
+def distance_m(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Metres between two WGS-84 points (longitude, latitude in degrees) on a sphere; right to half a per cent."""
+    half_lat, half_lon = radians(other[1] - one[1]) / 2, radians(other[0] - one[0]) / 2
+    chord = sin(half_lat) ** 2 + cos(radians(one[1])) * cos(radians(other[1])) * sin(half_lon) ** 2
+    return 2 * _MEAN_RADIUS_M * asin(min(1.0, sqrt(chord)))
 
 
 def _gcj02(lon: float, lat: float) -> tuple[float, float]:

@@ -122,7 +122,6 @@ CATALOGUE: dict[str, Entry] = {
     "lead.guard_failed":       Entry(409, "条件不满足：{reason}", "A condition is not met: {reason}", "请先满足 facts.guard 指出的条件。", "Meet the condition that facts.guard names first."),
     "lead.input_missing":      Entry(422, "缺少必填内容", "Something required is missing", "请补全 facts.missing 所列内容。", "Fill in what facts.missing lists."),
     "lead.no_package":         Entry(404, "这条线索没有导出过这样的材料包", "No such package was exported of this lead", "请先导出材料包（POST 同一地址）。", "Export the package first (POST to the same address)."),
-    "lead.no_font":            Entry(503, "服务器上没有中文字体，不能生成 PDF", "This server has no Chinese font, so no PDF can be made", "请改取 JSON（format=json）；并告诉管理员安装 fonts-arphic-uming 或设置 GRIDWATCH_FONTS。", "Take the JSON (format=json); and tell an administrator to install fonts-arphic-uming or to set GRIDWATCH_FONTS."),
     "lead.input_invalid":      Entry(422, "填写的内容不合要求：{reason}", "What was entered is not right: {reason}", "请按 facts.fields 修改。", "Correct what facts.fields names."),
     # --- notices -----------------------------------------------------------------------------------------------
     "notice.not_found":        Entry(404, "没有这条提醒", "There is no such notice", "请检查编号；提醒只有收件人本人能看。", "Check the id; a notice is seen by its recipient only."),
@@ -160,6 +159,24 @@ CATALOGUE: dict[str, Entry] = {
     "file.hash_mismatch":      Entry(460, "内容与 sha256 不符，上传已作废", "The content does not fit its sha256; the upload is discarded", "请重新计算哈希并重新上传。", "Compute the hash again and upload again."),
     "file.store_full":         Entry(507, "证据存储已满，未做任何更改", "The store of the evidence is full; nothing was changed", "请保留文件稍后重试，并告诉管理员扩容。", "Keep the file and try later; tell an administrator to make room."),
     "file.store_unreachable":  Entry(503, "证据存储暂不可用，未做任何更改", "The store of the evidence cannot be used now; nothing was changed", "请按 Retry-After 稍后重试。", "Try again after the time in Retry-After."),
+    # --- tags and printing --------------------------------------------------------------------------------------------------
+    "tag.not_found":           Entry(404, "没有这个二维码标签", "There is no such tag", "请核对编号；标签也可能不在您的管辖范围内。", "Check the code; the tag may also lie outside your reach."),
+    "tag.not_live":            Entry(409, "这个标签已经停用", "This tag is not in use any more", "请查看标签的现状；需要新标签时重新发放。", "Look at what became of it; issue a new one where one is needed."),
+    "tag.too_many":            Entry(422, "一次最多 {most} 个，现有 {count} 个", "At most {most} at once, these are {count}", "请分批办理，或使用命令 gridwatch tags。", "Do it in parts, or by the command gridwatch tags."),
+    "tag.nothing_to_print":    Entry(422, "没有可打印的标签", "There is no tag to print", "请先发放标签，或检查编号。", "Issue tags first, or check the codes."),
+    "tag.city_unfit":          Entry(422, "城市代码 {city} 不以六位区划代码开头", "The code of the city, {city}, does not begin with a six-digit division code", "请先更正区域代码。", "Correct the area code first."),
+    "tag.no_public_url":       Entry(503, "尚未设置公众访问地址", "The public address is not set", "请管理员设置 GRIDWATCH_PUBLIC_URL 后再打印。", "An administrator sets GRIDWATCH_PUBLIC_URL before tags are printed."),
+    "tag.name_taken":          Entry(409, "编码 {external} 当日已属于地址 {address}", "The code {external} belongs to address {address} on that day", "请先结束原来的对应关系。", "End that one first."),
+    "tag.name_days":           Entry(422, "结束日期早于开始日期", "The last day lies before the first one", "请更正日期。", "Correct the days."),
+    "print.no_font":           Entry(503, "服务器上没有中文字体，不能排版", "This server has no Chinese font to set papers in", "请告诉管理员安装 fonts-arphic-uming 或设置 GRIDWATCH_FONTS；JSON 等不排版的格式仍可下载。", "Tell an administrator to install fonts-arphic-uming or to set GRIDWATCH_FONTS; what is not set, such as JSON, can still be taken."),
+    # --- complaints --------------------------------------------------------------------------------------------
+    "complaint.not_found":     Entry(404, "没有这件投诉", "There is no such complaint", "请核对编号。", "Check the number."),
+    "complaint.decided":       Entry(409, "这件投诉已经处理", "This complaint was decided already", "请刷新后查看处理结果。", "Refresh to see what was decided."),
+    "complaint.number_taken":  Entry(409, "{source} 的编号 {number} 已登记", "Number {number} of {source} is registered already", "请查看已登记的那一件。", "Look at the one that is there."),
+    "complaint.no_contact":    Entry(404, "没有留联系方式", "No contact was left", "办理结果可凭受理编号查询。", "The result can be asked for with the receipt number."),
+    "complaint.names_informant": Entry(422, "内容中出现了投诉人的联系方式", "The text holds the contact of the complainant", "请删去能认出投诉人的内容后再转办。", "Take out whatever tells who complained, then pass it on."),
+    "complaint.place_needed":  Entry(422, "看不出在哪里", "Nothing says where it is", "请填写主体、标准地址或所在社区。", "Name an entity, a standard address or a community."),
+    "complaint.too_often":     Entry(429, "提交过于频繁", "Too much was sent", "请在 {retry_after_s} 秒后再试；紧急情况请拨打 12345。", "Try again in {retry_after_s} seconds; call 12345 if it is urgent."),
     # --- load --------------------------------------------------------------------------------------------------
     "load.refused":            Entry(422, "文件有 {count} 处问题，未写入任何内容", "The file has {count} problems; nothing was written", "请按列出的行、列逐项修改后重新导入。", "Correct the listed rows and columns and load again."),
 }

@@ -116,6 +116,10 @@ PERMITS: dict[str, dict[Role, Scope]] = {
     "entity.read":     {**_FIELD, **_DESKS, _IC: Scope.AREA, _PO: Scope.AREA, _AU: Scope.AREA},
     "task.read":       {**_FIELD, **_DESKS, _AU: Scope.AREA},
     "task.route":      {_SD: Scope.AREA},                             # the hand-triage queue of the street
+    "tag.read":        {**_FIELD, **_DESKS, _IC: Scope.AREA, _PO: Scope.AREA, _AU: Scope.AREA},  # scanning a door's QR tag
+    "tag.issue":       dict.fromkeys((_SD, _PO), Scope.AREA),         # issuing, printing, replacing and voiding tags
+    "complaint.read":  {_IC: Scope.AREA},                             # nobody else learns of complainants (R32, I9)
+    "complaint.decide": {_IC: Scope.AREA},                            # taking in, answering, making a task or lead, rejecting
     "registry.intake": {_PO: Scope.AREA},                             # registration events
     "lead.read":       {_W: Scope.GRID, _M: Scope.OWN, _IC: Scope.OWN, **_DESKS, **_UNITS, _AU: Scope.AREA},
     "lead.report":     {_W: Scope.GRID, _M: Scope.GRID, _IC: Scope.AREA},

@@ -26,8 +26,8 @@ from gridwatch.domain.errors import Refusal
 from gridwatch.domain.worktime import local_day
 from gridwatch.jobs.service import last_runs, note_run
 from gridwatch.jobs.table import HEARTBEAT
-from gridwatch.leads import printing_fonts
 from gridwatch.web.clock import now
+from gridwatch.web.printing import faces
 
 HEARTBEAT_MOST = timedelta(seconds=120)
 CLOCK_MOST_S = 2.0
@@ -133,9 +133,9 @@ def scheduler() -> Finding:
 
 
 def fonts() -> Finding:
-    """There is a Chinese font to set a package's PDF in. Without one everything else works."""
+    """There is a Chinese font to set papers in. Without one everything else works."""
     try:
-        families = printing_fonts.faces(current_app.config["GRIDWATCH"]).by_use["text"]
+        families = faces(current_app.config["GRIDWATCH"]).by_use["text"]
     except Refusal as refusal:
         fix = "apt-get install fonts-arphic-uming，或设置 GRIDWATCH_FONTS / apt-get install fonts-arphic-uming, or set GRIDWATCH_FONTS"
         return Finding("fonts", False, refusal.title("zh"), refusal.title("en"), fix)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from gridwatch.calendars.queries import current_calendar
@@ -25,6 +25,7 @@ from gridwatch.db.migrate import upgrade
 from gridwatch.db.session import transaction
 from gridwatch.domain.permits import ROLE_NAMES, Role
 from gridwatch.domain.worktime import local_day
+from gridwatch.entities.models import Entity
 from gridwatch.exchange.loading import load_folder
 from gridwatch.jobs import demo_story
 from gridwatch.jobs.models import JobRun
@@ -32,6 +33,7 @@ from gridwatch.jobs.service import note_run
 from gridwatch.jobs.serving import ready_app, serve_embedded
 from gridwatch.people.models import GridDuty, User
 from gridwatch.people.passwords import hash_password
+from gridwatch.tags.models import Tag
 from gridwatch.web.clock import now
 
 PASSWORD = "Nancheng-2026-demo"  # noqa: S105 - published on purpose; production is refused
@@ -74,7 +76,8 @@ def demo(make_app: MakeApp, fresh: bool) -> None:
         _throw_away(settings)
     prepare(make_app, settings)
     app = ready_app(make_app, settings)
-    serve_embedded(app, settings, started=lambda port: click.echo(_welcome(port)))
+    tag = _a_tag(app)
+    serve_embedded(app, settings, started=lambda port: click.echo(_welcome(port, tag)))
 
 
 def _settings(settings: Settings) -> Settings:
@@ -87,6 +90,8 @@ def _settings(settings: Settings) -> Settings:
         settings = replace(settings, database_url=f"{SQLITE_FILE}{file}", files_dir=str(files))
     if not os.environ.get("GRIDWATCH_PORT"):
         settings = replace(settings, port=_free_port(settings.host))
+    if not settings.public_url:
+        settings = replace(settings, public_url=f"http://127.0.0.1:{settings.port}")
     return settings
 
 
@@ -163,7 +168,19 @@ def _open_doors(session: Session, since: date) -> None:
     session.execute(update(GridDuty).where(GridDuty.from_on > since).values(from_on=since))
 
 
-def _welcome(port: int) -> str:
+def _a_tag(app: Flask) -> str:
+    """The code of the tag on the door with the most entities behind it."""
+    at_the_door = (
+        select(func.count()).select_from(Entity).where(Entity.address_code == Tag.address_code).scalar_subquery()
+    )
+    with app.app_context():
+        code = db.session.scalar(select(Tag.code).order_by(at_the_door.desc(), Tag.code).limit(1))
+        db.session.remove()
+        db.engine.dispose()
+    return code or ""
+
+
+def _welcome(port: int, tag: str) -> str:
     where = f"http://127.0.0.1:{port}/"
     lines = [
         "", "Gridwatch 网格巡查 · 演示 demo", "",
@@ -181,7 +198,9 @@ def _welcome(port: int) -> str:
         f"       sign in as {demo_story.STREET}: 611 entities without a place wait to be sent to a grid by hand",
         f"    4. 在 {where}m/ 用 {demo_story.WORKER} 登录手机应用，断开网络走访，再连上看待发箱",
         f"       sign in as {demo_story.WORKER} at {where}m/, visit without a network, and watch the outbox when it is back",
-        "    5. 命令行手机，离线走访后同步 / a phone on the command line, offline and back:",
+        f"    5. 市民扫门上的标签 / what a citizen sees who scans a tag: {where}t/{tag}",
+        "       用 intake.clerk 登录受理投诉 / sign in as intake.clerk for the intake desk",
+        "    6. 命令行手机，离线走访后同步 / a phone on the command line, offline and back:",
         f"       python3 tests/phone.py --server {where} --user {demo_story.WORKER} --password {PASSWORD} --store phone.json story",
         "",
         "  线索为虚构，不涉及任何企业；网格为推导，不代表真实管辖 / leads are made up, grids are derived",

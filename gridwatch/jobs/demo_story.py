@@ -1,4 +1,5 @@
-"""What the demo shows beside the sample data: three leads on their way, told over the product's own interface.
+"""What the demo shows beside the sample data, told over the product's own interface: three leads on their way, QR tags on the doors
+of a community, a call that waits at the intake desk.
 
 They happened on the work days before today, so the clock of a second application on the same database is set back and
 moved on as the story goes. Every finding is made up and names no firm: places are grids, people are posts.
@@ -31,6 +32,7 @@ DEPARTMENT = "NC-SCJG"
 BASIS = "《无证无照经营查处办法》第五条"
 WORKER, DISPATCHER, HANDLER = "hongfu.g1", "hongfu.dispatcher", "hongfu.handler"
 STREET, RECEIVER, OFFICER, LEADER = "street.dispatcher1", "scjg.receiver", "scjg.officer", "scjg.leader"
+CLERK, COMMUNITY = "intake.clerk", "441900004003"
 EARLIEST = 24  # work days before today on which the story begins
 
 
@@ -91,6 +93,10 @@ class Town:
             raise StoryStuck(f"{kind}: {result}")
         return str(result["id"])
 
+    def enters(self, username: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """POST, as somebody."""
+        return self._ask(username, "POST", path, json=body)
+
     def _signed_in(self, username: str) -> dict[str, Any]:
         known = self.people.get(username)
         with self.app.app_context():
@@ -139,6 +145,7 @@ def tell(make_app: MakeApp, settings: Settings, password: str) -> None:
             _closed(town)
             _late(town)
             _fresh(town)
+            _tagged(town)
         finally:
             with app.app_context():
                 db.engine.dispose()
@@ -239,3 +246,14 @@ def _fresh(town: Town) -> None:
     """One that has just come in from a phone and waits for the community."""
     town.at(0, "08:50")
     _reported(town, "演示：流动熟食摊", "路口流动摊档销售熟食，现场未见食品经营许可证。")
+
+
+def _tagged(town: Town) -> None:
+    """A tag for each door of a community, and a call that waits for the intake clerk; it names no door."""
+    town.at(0, "08:55")
+    town.enters(STREET, "/api/v1/tags", {"community": COMMUNITY})
+    call = {
+        "source": "12345", "source_no": "演示-001", "text": "演示：路口晚上有流动摊贩烧烤，油烟大。", "community_code": COMMUNITY,
+        "address": "鸿福社区某路口",
+    }  # fmt: skip
+    town.enters(CLERK, "/api/v1/complaints", call)

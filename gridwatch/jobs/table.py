@@ -31,6 +31,7 @@ JOBS: tuple[Job, ...] = (
     Job("held_items", EACH_TICK, "gridwatch.jobs.work:release_held_items"),
     Job("messages", EACH_TICK, "gridwatch.jobs.work:send_messages"),
     Job("sign_ins", HOURLY, "gridwatch.jobs.work:clean_sign_ins"),
+    Job("public_use", HOURLY, "gridwatch.jobs.work:forget_public_use"),
     Job("feed", HOURLY, "gridwatch.jobs.work:clean_feed"),
     Job("snapshots", HOURLY, "gridwatch.jobs.work:prepare_snapshots"),
     Job("files", HOURLY, "gridwatch.jobs.work:sweep_files"),

@@ -11,6 +11,7 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from gridwatch.calendars.queries import current_calendar
+from gridwatch.complaints import limits
 from gridwatch.config import Settings
 from gridwatch.db.base import db
 from gridwatch.db.session import transaction
@@ -142,6 +143,12 @@ def clean_sign_ins(now: datetime) -> Did:
     """Forget what expired of sign-ins."""
     with transaction() as session:
         return sign_in.clean(session, now)
+
+
+def forget_public_use(now: datetime) -> Did:
+    """Forget how often the public pages were used, once nothing hangs on it any more."""
+    with transaction() as session:
+        return {"forgotten": limits.forget(session, now)}
 
 
 def clean_feed(now: datetime) -> Did:

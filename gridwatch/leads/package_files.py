@@ -40,7 +40,7 @@ def answer(
 ) -> Response:
     """A package in one of FORMS. Repr-Digest is the hash of what is sent, where it is known before it is sent.
 
-    Originals in a ZIP are noted in the custody log as they go. Raises 503 `lead.no_font` for a PDF on a machine without one.
+    Originals in a ZIP are noted in the custody log as they go. Raises 503 `print.no_font` for a PDF on a machine without one.
     """
     if form == JSON:
         return _whole(package.content.encode(), "application/json", package.sha256)

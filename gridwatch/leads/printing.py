@@ -8,15 +8,11 @@ margins, 仿宋 for text, 黑体 for headings) as far as the fonts of the machin
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import orjson
-import typst
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -28,11 +24,12 @@ from gridwatch.entities.models import Entity
 from gridwatch.files import images
 from gridwatch.files import service as files
 from gridwatch.files.queries import Original
-from gridwatch.leads import printing_fonts, queries
+from gridwatch.leads import queries
 from gridwatch.leads.chronicle import FLAGS, UNIT_STATES, Entry, Teller
 from gridwatch.leads.models import Lead, LeadPackage
 from gridwatch.web.language import language
 from gridwatch.web.pages import full_day_words, pick, t
+from gridwatch.web.printing import faces, typeset
 
 TEMPLATE = Path(__file__).parent / "templates" / "package.typ"
 ROLES = {"lead": ("主办", "lead"), "assist": ("协办", "assist")}
@@ -41,21 +38,13 @@ ROLES = {"lead": ("主办", "lead"), "assist": ("协办", "assist")}
 def pdf(session: Session, lead: Lead, package: LeadPackage, here: Mapping[str, Original], settings: Settings) -> bytes:
     """The package as a PDF in the reader's language. `here`: the originals of its evidence that have come, by hash.
 
-    Raises 503 `lead.no_font` where this machine has no Chinese font.
+    Raises 503 `print.no_font` where this machine has no Chinese font.
     """
-    faces = printing_fonts.faces(settings)
+    faces(settings)  # before anything is read in vain
     told = paper(session, lead, package, here)
-    with tempfile.TemporaryDirectory(prefix="gridwatch-") as folder:
-        root = Path(folder)
-        for one in told["evidence"]:
-            if one["picture"]:
-                (root / one["picture"]).write_bytes(files.preview(here[one["sha256"]], settings=settings))
-        (root / "told.json").write_bytes(orjson.dumps({**told, "faces": faces.by_use}))
-        shutil.copy(TEMPLATE, root / "package.typ")
-        made = typst.compile(
-            root / "package.typ", root=root, font_paths=faces.fonts, format="pdf", timestamp=package.exported_at
-        )
-    return cast(bytes, made)  # a list is for formats of one file a page
+    shown = [one for one in told["evidence"] if one["picture"]]
+    pictures = {one["picture"]: files.preview(here[one["sha256"]], settings=settings) for one in shown}
+    return typeset(TEMPLATE, told, settings, files=pictures, at=package.exported_at)[0]
 
 
 def paper(session: Session, lead: Lead, package: LeadPackage, here: Mapping[str, Original]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from gridwatch.places.models import Address, Grid
 from gridwatch.sync import checking, words
 from gridwatch.sync.decoding import is_uuid
 from gridwatch.sync.models import Item
+from gridwatch.tags.queries import address_of_tag
 from gridwatch.tasks import service as tasks
 from gridwatch.tasks.models import Visit
 from gridwatch.tasks.offers import Offer, offers_of
@@ -292,13 +293,15 @@ def _held_once(session: Session, fact: Fact, lead_id: str) -> bool:
 
 
 def _bind(session: Session, fact: Fact) -> Applied:
-    """address.bind: {entity_id, address_code}. A worker at the door says which standard address a market entity stands at.
+    """address.bind: {entity_id, address_code or tag}. A worker at the door says which standard address a market entity stands at,
+    by its code or by what a phone without a connection scanned there.
 
     An entity of his grid that has no standard address yet gets it; its text, point and grid stay those of the register, which
     is their master. In every other case (another address is there, another grid, an unknown code) the item is a record that
     the desk reads beside the entity. `facts.bound` says which it was.
     """
-    entity_id, code = fact.payload.get("entity_id"), fact.payload.get("address_code")
+    entity_id = fact.payload.get("entity_id")
+    code = fact.payload.get("address_code") or address_of_tag(session, fact.payload.get("tag"))
     entity = session.get(Entity, entity_id) if is_uuid(entity_id) else None
     address = session.get(Address, code) if isinstance(code, str) else None
     bound = False

@@ -38,6 +38,7 @@ LABELS: dict[str, Words] = {
     "visit_id": ("走访编号", "id of the visit"), "reason": ("原因", "reason"), "result": ("走访结果", "result"),
     "findings": ("核查内容", "findings"), "remarks": ("备注", "remarks"), "text": ("内容", "text"), "number": ("文号", "number"),
     "served": ("送达情况", "how it was served"), "address_code": ("标准地址代码", "code of the address"),
+    "tag": ("扫到的标签", "scanned tag"),
     "transfer": ("移交条件", "transfer condition"),
 }
 # What a kind's payload holds, so that what is missing can be filled in.

@@ -46,11 +46,15 @@ def test_three_leads_are_on_their_way_whatever_day_it_is(tmp_path: Path, clock: 
             {"today": clock.today().isoformat()},
         )
         told = set(db.session.scalars(text("SELECT stage FROM notice WHERE kind = 'reminder' AND sent_at IS NOT NULL")))
+        tagged = db.session.scalar(text("SELECT count(*) FROM tag WHERE status = 'issued'"))
+        calls = db.session.scalars(text("SELECT text FROM complaint WHERE state = 'received'")).all()
         broken = list(breaks(db.session()))
         db.session.remove()
         db.engine.dispose()
     assert [state for _, state, _ in leads] == ["closed", "dispatched", "reported"]
-    assert all(title.startswith("演示") for title, _, _ in leads), "a made-up finding must not look like a real one"
+    told_of = [*(title for title, _, _ in leads), *calls]
+    assert all(one.startswith("演示") for one in told_of), "a made-up finding must not look like a real one"
+    assert (tagged, len(calls)) == (67, 1)
     assert (overdue, broken) == (1, [])
     assert {"W2", "W0", "B1"} <= told
 

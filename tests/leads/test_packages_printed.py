@@ -21,7 +21,7 @@ from gridwatch.audit.models import Event
 from gridwatch.config import Settings
 from gridwatch.db.base import db
 from gridwatch.jobs import checks
-from gridwatch.leads import printing_fonts
+from gridwatch.web.printing import faces
 from tests.files.sending import Sender, jpeg, sha256
 from tests.fixtures import Caller, Clock, Work, World
 from tests.leads.desks import PHOTO, Desk
@@ -133,7 +133,7 @@ def test_without_a_chinese_font_the_pdf_is_refused_and_doctor_says_so(
     caller = Caller(app, clock, SO)
     for form in ("pdf", "zip"):
         answer = caller.get(path(road, form))
-        assert (answer.status, answer.body["code"]) == (503, "lead.no_font")
+        assert (answer.status, answer.body["code"]) == (503, "print.no_font")
     assert caller.get(path(road, "json")).status == 200
     with app.app_context():
         line = checks.fonts()
@@ -147,7 +147,7 @@ def test_a_font_that_is_named_is_taken_whatever_it_is_called(tmp_path: Path) -> 
     if font is None:
         pytest.skip("没有可复制的字体文件 / there is no font file to copy")
     (tmp_path / font.name).write_bytes(font.read_bytes())
-    found = printing_fonts.faces(Settings(env="test", fonts=str(tmp_path)))
+    found = faces(Settings(env="test", fonts=str(tmp_path)))
     assert all(families for families in found.by_use.values())
     assert found.by_use["text"]
 

@@ -156,6 +156,22 @@ def test_a_shop_without_an_address_gets_the_one_that_was_found(
     assert street.get(f"/api/v1/sync/review/{no}").body["now"]["entity"]["address_code"] == "DZ-1"
 
 
+def test_a_shop_is_bound_by_the_tag_that_was_scanned_at_its_door(worker: Caller, client: Caller, item: Make, shop: str):
+    """Without a connection the phone does not know the address behind a tag; the server does."""
+    street = client.as_("street_dispatcher")
+    first, second = street.post("/api/v1/tags", {"addresses": ["DZ-1", "DZ-2"]}).body["new"]
+    street.post(f"/api/v1/tags/{first['code']}/void", {"reason": "贴错"})
+    for scanned, bound in (
+        (first["code"], False),
+        ("no tag", False),
+        (7, False),
+        (f"https://x.cn/t/{second['grouped'].lower()}", True),
+    ):
+        (result,) = push(worker, item("address.bind", payload={"entity_id": shop, "tag": scanned}))
+        assert (result["outcome"], result["facts"]) == ("accepted", {"bound": bound}), scanned
+    assert street.get(f"/api/v1/entities/{shop}").body["address_code"] == "DZ-2"
+
+
 def test_a_shop_of_another_grid_or_an_unknown_address_is_only_a_record(
     worker: Caller, client: Caller, work: Work, item: Make, shop: str
 ):

@@ -1,15 +1,21 @@
-"""The fonts that papers are set in: those of GRIDWATCH_FONTS first, else the known Chinese ones of this machine.
+"""Papers: a template of the typesetter (typst), what it is to say, and the fonts of this machine, made into PDF or SVG.
 
-GB/T 9704 asks for 小标宋 in titles, 仿宋 in the text and 黑体 in headings. They are no free fonts, so a machine may have others:
-each use has a list, best first, and takes whatever of it is there. Latin letters and figures have a font that comes along.
+Fonts are those of GRIDWATCH_FONTS first, else the known Chinese ones that are there. GB/T 9704 asks for 小标宋 in titles, 仿宋 in
+the text and 黑体 in headings. They are no free fonts, so a machine may have others: each use has a list, best first, and takes
+whatever of it is there. Latin letters and figures have a font that comes along with the typesetter.
 """
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import orjson
 import typst
 
 from gridwatch.config import Settings
@@ -47,7 +53,7 @@ USES: dict[str, tuple[str, ...]] = {
     ),
     "heading": (*HEI, *SONG),
 }
-LATIN = "Libertinus Serif"  # inside the typesetter, so it is everywhere
+TOLD = "told.json"  # what the template reads
 
 
 class Faces(NamedTuple):
@@ -58,11 +64,37 @@ class Faces(NamedTuple):
 
 
 def faces(settings: Settings) -> Faces:
-    """The fonts of this machine. Raises 503 `lead.no_font` where no Chinese one is among them."""
+    """The fonts of this machine. Raises 503 `print.no_font` where no Chinese one is among them."""
     found = _found(settings.fonts)
     if not all(found.by_use.values()):
-        raise Refusal("lead.no_font")
+        raise Refusal("print.no_font")
     return found
+
+
+def typeset(
+    template: Path,
+    told: Mapping[str, Any],
+    settings: Settings,
+    *,
+    files: Mapping[str, bytes] | None = None,
+    at: datetime | None = None,
+    form: str = "pdf",
+) -> list[bytes]:
+    """A paper from its template: one PDF, or with `form` "svg" one picture a page.
+
+    The template reads `told.json`: `told` (JSON values), and in `faces` the font families of each use. `files` lie beside it under
+    their names; it can reach nothing else of this machine. `at` stands in the PDF as the time that it was made, so that the same
+    words make the same bytes. Raises 503 `print.no_font`.
+    """
+    chosen = faces(settings)
+    with tempfile.TemporaryDirectory(prefix="gridwatch-") as folder:
+        root = Path(folder)
+        for name, content in (files or {}).items():
+            (root / name).write_bytes(content)
+        (root / TOLD).write_bytes(orjson.dumps({**told, "faces": chosen.by_use}))
+        shutil.copy(template, root / template.name)
+        made = typst.compile(root / template.name, root=root, font_paths=chosen.fonts, format=form, timestamp=at)
+    return made if isinstance(made, list) else [made]
 
 
 @cache

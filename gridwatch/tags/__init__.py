@@ -1,0 +1,1 @@
+"""Shelf 6: QR tags of addresses: issued, printed, scanned, replaced."""
