@@ -21,6 +21,7 @@ from tests.databases import HOW_TO_INSTALL, postgres_binaries
 BENCHES = {
     "route": "bench.route",
     "load": "bench.load",
+    "handover": "bench.handover",
     "tick": "bench.tick",
     "leads": "bench.leads",
     "pull": "bench.pull",

@@ -116,6 +116,8 @@ PERMITS: dict[str, dict[Role, Scope]] = {
     "entity.read":     {**_FIELD, **_DESKS, _IC: Scope.AREA, _PO: Scope.AREA, _AU: Scope.AREA},
     "task.read":       {**_FIELD, **_DESKS, _AU: Scope.AREA},
     "task.route":      {_SD: Scope.AREA},                             # the hand-triage queue of the street
+    "work.hand_over":  dict.fromkeys((_CD, _SD), Scope.AREA),         # workload, and all open work of one to another
+    "grid.edit":       {_SD: Scope.AREA},                             # grids drawn anew
     "registry.intake": {_PO: Scope.AREA},                             # registration events
     "lead.read":       {_W: Scope.GRID, _M: Scope.OWN, _IC: Scope.OWN, **_DESKS, **_UNITS, _AU: Scope.AREA},
     "lead.report":     {_W: Scope.GRID, _M: Scope.GRID, _IC: Scope.AREA},

@@ -16,7 +16,7 @@ from gridwatch.db.feed import Fed
 class Grid(Fed, Base):
     """A grid (网格): the patch of one worker inside a community, valid between two days, both included.
 
-    Root of the document kind `grid`.
+    Root of the document kind `grid`. Of one that ended, `successor_code` is the grid that has most of its ground.
     """
 
     __tablename__ = "grid"
@@ -26,6 +26,7 @@ class Grid(Fed, Base):
     area_path: Mapped[str] = mapped_column(String(64), nullable=False)
     valid_from: Mapped[date | None] = mapped_column(Date)
     valid_to: Mapped[date | None] = mapped_column(Date)
+    successor_code: Mapped[str | None] = mapped_column(String(20))
     shape: Mapped[Any] = mapped_column(Geometry("MULTIPOLYGON", srid=4326, spatial_index=True), nullable=False)
 
 

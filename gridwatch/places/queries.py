@@ -33,6 +33,21 @@ def grid_by_code(session: Session, code: str) -> Grid | None:
     return session.get(Grid, code)
 
 
+def successor_of(session: Session, code: str, on: date) -> str:
+    """The grid that has the work of `code` on a day: itself, or from successor to successor the first that has not ended.
+
+    A line of successors that breaks off gives its last grid.
+    """
+    passed: set[str] = set()
+    while code not in passed:
+        passed.add(code)
+        row = session.execute(select(Grid.valid_to, Grid.successor_code).where(Grid.code == code)).one_or_none()
+        if row is None or row.valid_to is None or row.valid_to >= on or row.successor_code is None:
+            break
+        code = row.successor_code
+    return code
+
+
 def grids_within(actor: Actor, on: date) -> Select[Any]:
     """The grids valid on `on` that the actor may see."""
     return within(select(Grid).where(valid_on(on)), actor, "grid.read", GRID_REACH)
@@ -79,6 +94,16 @@ def grids_at(session: Session, points: Sequence[tuple[float, float]], *, on: dat
         for place, n in zip(covering.tolist(), covered.tolist(), strict=True):
             found[start + n] = codes[place]
     return found
+
+
+def grids_in(session: Session, bounds: Sequence[float], on: date) -> list[Grid]:
+    """The grids valid on a day whose boxes meet a frame (west, south, east, north; WGS-84 degrees), by code."""
+    dialect, (west, south, east, north) = dialect_of(session), (float(edge) for edge in bounds)
+    near = dialect.spatial_join("grid", "shape", "asked.frame")
+    frame = f"SRID=4326;MULTIPOINT({west!r} {south!r}, {east!r} {north!r})"
+    asked = text(f"SELECT grid.code FROM (SELECT {dialect.geometry(':frame')} AS frame) AS asked {near}")  # noqa: S608
+    codes = list(session.scalars(asked.bindparams(frame=frame)))
+    return list(session.scalars(select(Grid).where(Grid.code.in_(codes), valid_on(on)).order_by(Grid.code)))
 
 
 def outlines_near_sql(session: Session, points: Sequence[tuple[float, float]]) -> tuple[str, dict[str, Any]]:
