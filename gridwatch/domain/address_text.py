@@ -25,6 +25,7 @@ LEVELS: dict[str, tuple[str, str]] = {
     "room": ("户室", "floor and room"),
 }  # L1 to L10, in this order
 STALL = "stall"
+MOST_READ = 300  # characters: as long as an address is in the register; what is longer stays in `rest`
 
 _HAN = "[\u4e00-\u9fa5]"
 _NUM = "[0-9]+"
@@ -146,6 +147,11 @@ class AddressParts:
         return max((place for place, name in enumerate(LEVELS, 1) if getattr(self, name)), default=0)
 
 
+def is_shared(text: str) -> bool:
+    """Whether the text marks 集群注册: many firms registered at one desk."""
+    return any(word in text for word in ("集群注册", "集群登记", "集群企业"))
+
+
 def normal(text: str) -> str:
     """The text in one width, without spaces, 號 and ＃ as 号."""
     folded = unicodedata.normalize("NFKC", text).replace("號", "号").replace("#", "号")
@@ -161,7 +167,8 @@ def read_address(text: str, known: Gazetteer | None = None) -> AddressParts:
         brackets.append(found[1])
         return ""
 
-    reader = _Reader(_BRACKET.sub(aside, normal(text)))
+    whole = _BRACKET.sub(aside, normal(text))
+    reader, beyond = _Reader(whole[:MOST_READ]), whole[MOST_READ:]
     values: dict[str, str] = {}
     codes: dict[str, str | None] = {"street": None, "community": None}
     values["province"] = reader.take(_PROVINCE)
@@ -195,7 +202,7 @@ def read_address(text: str, known: Gazetteer | None = None) -> AddressParts:
     reader.skip()
     return AddressParts(
         **values, street_code=codes["street"], community_code=codes["community"], says_community=explicit,
-        brackets=tuple(brackets), passed=tuple(reader.passed), rest=reader.text,
+        brackets=tuple(brackets), passed=tuple(reader.passed), rest=reader.text + beyond,
     )  # fmt: skip
 
 

@@ -103,6 +103,7 @@ CATALOGUE: dict[str, Entry] = {
     "person.not_found":        Entry(404, "没有这个人员", "There is no such person", "请检查人员编号。", "Check the id of the person."),
     "device.not_found":        Entry(404, "没有这台设备", "There is no such device", "请检查设备编号。", "Check the id of the device."),
     "address.not_found":       Entry(404, "没有标准地址 {code}", "There is no standard address {code}", "请检查地址代码，或先导入地址。", "Check the address code, or load the addresses first."),
+    "address.name_taken":      Entry(409, "「{text}」已是标准地址 {code} 的名称", "“{text}” is a name of the standard address {code} already", "请核对后在那个地址上办理。", "Check, and work on that address."),
     "place.point_incomplete":  Entry(422, "经度和纬度要么都填，要么都不填", "Give both longitude and latitude, or neither", "请补全坐标，或都留空由人工分派。", "Complete the point, or leave both out and a person will decide."),
     "place.datum_unstated":    Entry(422, "没有说明坐标系", "The datum of the point is not stated", "请用 datum 说明 WGS84、CGCS2000、GCJ02（高德、腾讯）还是 BD09（百度）。", "Say in datum whether it is WGS84, CGCS2000, GCJ02 (AMap, Tencent) or BD09 (Baidu)."),
     "place.datum_unknown":     Entry(422, "不认识坐标系 {datum}", "The datum {datum} is not known", "请用 WGS84、CGCS2000、GCJ02（高德、腾讯）或 BD09（百度）。", "Use WGS84, CGCS2000, GCJ02 (AMap, Tencent) or BD09 (Baidu)."),

@@ -113,6 +113,8 @@ PERMITS: dict[str, dict[Role, Scope]] = {
     "device.revoke":   {_AD: Scope.AREA},                             # other people's devices
     "reference.read":  _EVERYBODY,                                    # calendar, items, words, areas, departments
     "grid.read":       {**_FIELD, **_DESKS, _IC: Scope.AREA, _PO: Scope.AREA, _AD: Scope.AREA, _AU: Scope.AREA},
+    "address.read":    {**_FIELD, **_DESKS, _IC: Scope.AREA, _PO: Scope.AREA, _AU: Scope.AREA},
+    "address.name":    dict.fromkeys((_CD, _SD), Scope.AREA),         # what an address is also called
     "entity.read":     {**_FIELD, **_DESKS, _IC: Scope.AREA, _PO: Scope.AREA, _AU: Scope.AREA},
     "task.read":       {**_FIELD, **_DESKS, _AU: Scope.AREA},
     "task.route":      {_SD: Scope.AREA},                             # the hand-triage queue of the street

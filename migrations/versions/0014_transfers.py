@@ -1,4 +1,4 @@
-"""Transfers: handovers with their receipts, grids drawn anew, and what a lead and a grid remember of it
+"""Places: handovers with their receipts, grids drawn anew and what a lead and a grid remember of it; levels and names of addresses
 
 Expand only: new tables and columns that may be empty, so the code before this one runs on it unchanged.
 
@@ -23,6 +23,48 @@ _WAITING = sa.text("state = 'published'")
 def upgrade() -> None:
     op.add_column("grid", sa.Column("successor_code", sa.String(length=20), nullable=True))
     op.add_column("lead", sa.Column("found_in", sa.String(length=20), nullable=True))
+    for name, length in (("unit", 40), ("room", 60), ("stall", 60)):
+        op.add_column("address", sa.Column(name, sa.String(length=length), nullable=False, server_default=""))
+    op.add_column("address", sa.Column("parent_code", sa.String(length=32), nullable=True))
+    op.create_index("ix_address_parent_code", "address", ["parent_code"])
+    op.create_index("ix_address_street_road", "address", ["street_code", "road"])
+    op.create_index("ix_address_street_building", "address", ["street_code", "building"])
+    op.create_table(
+        "address_name",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("address_code", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=6), nullable=False),
+        sa.Column("text", sa.String(length=200), nullable=False),
+        sa.Column("normal", sa.String(length=200), nullable=False),
+        sa.Column("until_on", sa.Date(), nullable=True),
+        sa.Column("noted_by", sa.String(length=36), nullable=False),
+        sa.Column("noted_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["address_code"], ["address.code"], name=op.f("fk_address_name_address_code")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_address_name")),
+        sa.UniqueConstraint("address_code", "normal", name=op.f("uq_address_name_address_code_normal")),
+    )
+    op.create_index("ix_address_name_normal", "address_name", ["normal"])
+    op.create_table(
+        "entity_address",
+        sa.Column("entity_id", sa.String(length=36), nullable=False),
+        sa.Column("address_code", sa.String(length=32), nullable=False),
+        sa.Column("from_on", sa.Date(), nullable=False),
+        sa.Column("to_on", sa.Date(), nullable=True),
+        sa.Column("source", sa.String(length=8), nullable=False),
+        sa.Column("confidence", sa.Integer(), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["entity_id"], ["entity.id"], name=op.f("fk_entity_address_entity_id")),
+        sa.ForeignKeyConstraint(["address_code"], ["address.code"], name=op.f("fk_entity_address_address_code")),
+        sa.PrimaryKeyConstraint("entity_id", "address_code", "from_on", name=op.f("pk_entity_address")),
+    )
+    op.create_index("ix_entity_address_there", "entity_address", ["address_code", "to_on"])
+    # What the register said until now, dated by the registry event that said it last.
+    op.execute(
+        "INSERT INTO entity_address (entity_id, address_code, from_on, to_on, source, confidence, shared) "
+        "SELECT entity.id, entity.address_code, max(registry_event.occurred_on), NULL, 'register', 100, "
+        "entity.address_text LIKE '%集群注册%' FROM entity JOIN registry_event ON registry_event.entity_id = entity.id "
+        "WHERE entity.address_code IS NOT NULL AND entity.status = 'active' GROUP BY entity.id, entity.address_code, entity.address_text"
+    )
     op.create_table(
         "handover",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -81,6 +123,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("entity_address")
+    op.drop_table("address_name")
+    for name in ("street_building", "street_road", "parent_code"):
+        op.drop_index(f"ix_address_{name}", table_name="address")
+    for name in ("parent_code", "stall", "room", "unit"):
+        op.drop_column("address", name)
     op.drop_table("grid_edit")
     op.drop_table("handover_item")
     op.drop_table("handover")
