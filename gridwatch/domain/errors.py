@@ -93,7 +93,7 @@ CATALOGUE: dict[str, Entry] = {
     "handover.not_found":      Entry(404, "没有这次交接", "There is no such handover", "请检查编号。", "Check the id."),
     "handover.id_reused":      Entry(409, "这个编号已用于另一次交接", "This id was used for another handover", "请为新的交接用新编号。", "Give a new handover a new id."),
     "handover.nothing":        Entry(409, "没有可交接的工作", "There is nothing to hand over", "请检查人员或网格。", "Check the person or the grid."),
-    "handover.beyond_reach":   Entry(409, "此人还有 {grids} 个网格不在您的辖区", "This person also has {grids} grids outside your area", "请由上一级办理交接。", "Let the desk above hand over."),
+    "handover.beyond_reach":   Entry(409, "此人还有 {count} 项工作（网格、任务或线索）不在您的辖区", "{count} grids, tasks or leads of this person lie outside your area", "请由上一级办理交接。", "Let the desk above hand over."),
     "handover.target_unfit":   Entry(409, "{name} 不能接手：账号停用，或在这些网格没有网格员岗位", "{name} cannot take over: disabled, or no worker's role in these grids", "请先启用账号、授予岗位，或换一人；网格见 facts.grids。", "Enable the account, give the role, or choose another; see facts.grids."),
     "handover.too_many_grids": Entry(409, "{name} 接手后将超过 {most} 个网格", "{name} would hold more than {most} grids", "请分给几个人。", "Divide it among several people."),
     "handover.other_community": Entry(409, "两个网格不在同一社区", "The two grids lie in different communities", "跨社区请按人交接，或逐件处理。", "Across communities hand over by person, or one by one."),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from gridwatch.audit import service as audit
@@ -24,7 +24,7 @@ from gridwatch.calendars.queries import current_calendar
 from gridwatch.db import feed
 from gridwatch.db.engine import dialect_of
 from gridwatch.domain.errors import Refusal
-from gridwatch.domain.permits import SYSTEM, Actor, Role
+from gridwatch.domain.permits import SYSTEM, Actor, Role, Scope
 from gridwatch.domain.task_flow import ON_PHONES
 from gridwatch.domain.worktime import local_day
 from gridwatch.entities.service import area_of
@@ -33,17 +33,19 @@ from gridwatch.leads.beginning import moment
 from gridwatch.leads.models import Lead
 from gridwatch.people.models import GridDuty, User
 from gridwatch.people.queries import person_in_reach
-from gridwatch.people.reach import within
+from gridwatch.people.reach import condition, in_area
 from gridwatch.people.service import assign_grid, end_duty
 from gridwatch.places.models import Grid
 from gridwatch.places.queries import GRID_REACH, grid_in_reach
 from gridwatch.tasks import handing as tasks
 from gridwatch.tasks.models import Task
+from gridwatch.tasks.queries import TASK_REACH
 from gridwatch.transfers.models import Handover, HandoverItem
 
 OPERATION = "work.hand_over"
 MOST_GRIDS = 63  # beside the person's own scope (sync-protocol §3: at most 64 scopes a user)
 MOST_COVER = timedelta(days=366)
+LEAD_REACH = {Scope.AREA: in_area(Lead.area_path)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +115,13 @@ def _of_person(session: Session, wanted: Wanted, actor: Actor, now: datetime, to
     grids = {
         grid.code: grid for grid in session.scalars(select(Grid).where(Grid.code.in_({d.grid_code for d in duties})))
     }
-    reached = set(session.scalars(within(select(Grid.code).where(Grid.code.in_(grids)), actor, OPERATION, GRID_REACH)))
-    if beyond := sorted(grids.keys() - reached):
-        raise Refusal("handover.beyond_reach", grids=len(beyond))
+    duties = [duty for duty in duties if duty.grid_code in grids]
+    held = [duty.grid_code for duty in duties if duty.from_on <= today]
+    _check_reach(session, actor, source, list(grids), held)
     _check_target(session, target, grids, today)
     first = _days(wanted, today) if covering else today
     if source.id == target.id:
         raise Refusal("handover.same")
-    held = [duty.grid_code for duty in duties if duty.from_on <= today]
     outcome = "covered" if covering else "moved"
     items = [
         _item("duty", code, code, grids[code].name, outcome) for code in dict.fromkeys(d.grid_code for d in duties)
@@ -131,9 +132,31 @@ def _of_person(session: Session, wanted: Wanted, actor: Actor, now: datetime, to
     return Plan(_header(wanted, path, first, actor, now), items, duties)
 
 
+def _check_reach(session: Session, actor: Actor, source: User, grids: Sequence[str], held: Sequence[str]) -> None:
+    """All of a person's work, or none: what lies outside the actor's area would be left with nobody."""
+    outside = 0
+    for key, whose, reach in (
+        (Grid.code, Grid.code.in_(grids), GRID_REACH),
+        (Task.id, _tasks_with(source.id, held) & Task.state.in_(sorted(ON_PHONES)), TASK_REACH),
+        (Lead.id, _leads_with(source.id, held) & leads.still_open(), LEAD_REACH),
+    ):
+        mine = select(func.count(key)).where(whose, not_(condition(actor, OPERATION, reach)))
+        outside += session.scalar(mine) or 0
+    if outside:
+        raise Refusal("handover.beyond_reach", count=outside)
+
+
+def _tasks_with(source_id: str, held: Sequence[str]) -> ColumnElement[bool]:
+    return or_(Task.assigned_to == source_id, Task.grid_code.in_(held) & Task.assigned_to.is_(None))
+
+
+def _leads_with(source_id: str, held: Sequence[str]) -> ColumnElement[bool]:
+    returned = (Lead.reporter_id == source_id) & (Lead.state == "returned")
+    return or_(Lead.handler_id == source_id, Lead.grid_code.in_(held), returned)
+
+
 def _tasks_of_person(session: Session, source_id: str, held: Sequence[str], covering: bool) -> Iterator[dict[str, Any]]:
-    mine = Task.assigned_to == source_id
-    whose = mine if covering else or_(mine, Task.grid_code.in_(held) & Task.assigned_to.is_(None))
+    whose = Task.assigned_to == source_id if covering else _tasks_with(source_id, held)
     for task in _tasks(session, whose):
         yield _item("task", task.id, task.grid_code, task.title, "planned")
 
@@ -142,13 +165,10 @@ def _leads_of_person(
     session: Session, source: User, target: User, held: Sequence[str], covering: bool
 ) -> Iterator[dict[str, Any]]:
     """Leads of the grids follow their grid; those that the person handles go to a target who may; a report stays its author's."""
-    mine = or_(
-        Lead.handler_id == source.id,
-        Lead.grid_code.in_(held),
-        (Lead.reporter_id == source.id) & (Lead.state == "returned"),
-    )
     columns = (Lead.id, Lead.title, Lead.grid_code, Lead.area_path, Lead.state, Lead.handler_id, Lead.reporter_id)
-    for lead in session.execute(select(*columns).where(mine, leads.still_open()).order_by(Lead.id)):
+    for lead in session.execute(
+        select(*columns).where(_leads_with(source.id, held), leads.still_open()).order_by(Lead.id)
+    ):
         outcome, reason = "follows", "grid"
         if lead.handler_id == source.id and covering:
             outcome, reason = "kept", "leave"
@@ -249,6 +269,7 @@ def begin(session: Session, wanted: Wanted, *, actor: Actor, now: datetime) -> b
 
     Raises as `plan` does, and 409 `handover.id_reused` for the id of another one.
     """
+    _lock(session, wanted)
     known = session.get(Handover, wanted.id)
     if known is not None:
         asked = (wanted.kind, wanted.source, wanted.target, wanted.note, actor.id)
@@ -270,6 +291,12 @@ def begin(session: Session, wanted: Wanted, *, actor: Actor, now: datetime) -> b
               "items": made.counts()},
     )  # fmt: skip
     return True
+
+
+def _lock(session: Session, wanted: Wanted) -> None:
+    """Of two handovers of the same person or grid the second sees what the first left. In order, as everybody locks."""
+    key = Grid.code if wanted.kind == "grid" else User.id
+    session.execute(select(key).where(key.in_([wanted.source, wanted.target])).order_by(key).with_for_update())
 
 
 def _move_duties(session: Session, wanted: Wanted, made: Plan, actor: Actor, now: datetime) -> None:

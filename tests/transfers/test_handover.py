@@ -15,7 +15,7 @@ from gridwatch.domain.permits import Actor, Grant, Role
 from gridwatch.leads.models import Lead
 from gridwatch.leads.verifying import broken_leads
 from gridwatch.people.queries import held_scopes
-from gridwatch.people.service import disable
+from gridwatch.people.service import assign_grid, disable
 from gridwatch.tasks.models import Task
 from gridwatch.transfers import handover
 from gridwatch.transfers.models import Handover
@@ -230,6 +230,21 @@ def test_what_is_refused_changes_nothing(
     assert task_rows(work) == before
     with work() as session:
         assert held(session, world, "grid_worker", clock.today()) == {f"grid:{world.grid}"}
+
+
+def test_work_beyond_ones_own_area_is_not_handed_over_in_part(work, world, clock, tasks_in, hands_over):
+    """A worker who stands in next door: her community's dispatcher would leave those tasks with nobody, the street's does not."""
+    tasks_in(world.grid_3, 2)
+    with work() as session:
+        worker = user_of(session, "grid_worker")
+        assign_grid(session, worker, world.grid_3, from_on=clock.today(), at=clock.now())
+    answer = hands_over("person", world.people["grid_worker"], world.people["grid_worker_2"])
+    assert (answer.status, answer.body["code"]) == (409, "handover.beyond_reach")
+    assert answer.body["facts"] == {"count": 3}
+    assert "第" not in str(answer.body["facts"])  # what lies there is not told
+    by_street = hands_over("person", world.people["grid_worker"], world.people["grid_worker_2"], by="street_dispatcher")
+    assert by_street.body["code"] == "handover.target_unfit"  # who has no role there
+    assert by_street.body["facts"]["grids"] == [world.grid_3]
 
 
 def test_a_disabled_person_takes_nothing_over(work, world, clock, hands_over):
