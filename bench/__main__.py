@@ -23,6 +23,7 @@ BENCHES = {
     "route": "bench.route",
     "tile": "bench.tile",
     "load": "bench.load",
+    "handover": "bench.handover",
     "tick": "bench.tick",
     "leads": "bench.leads",
     "pull": "bench.pull",

@@ -37,7 +37,7 @@ from gridwatch.web.clock import now
 # Every feature, by shelf. A feature with tables has models.py, one with an interface has routes.py, and so on.
 FEATURES = (
     "areas", "calendars", "audit", "people", "places", "notices", "files", "entities", "items", "tasks", "leads", "tags", "sync",
-    "exchange", "planning", "maps", "complaints", "jobs",
+    "exchange", "planning", "transfers", "maps", "complaints", "jobs",
 )  # fmt: skip
 
 

@@ -113,6 +113,8 @@ PERMITS: dict[str, dict[Role, Scope]] = {
     "device.revoke":   {_AD: Scope.AREA},                             # other people's devices
     "reference.read":  _EVERYBODY,                                    # calendar, items, words, areas, departments
     "grid.read":       {**_FIELD, **_DESKS, _IC: Scope.AREA, _PO: Scope.AREA, _AD: Scope.AREA, _AU: Scope.AREA},
+    "address.read":    {**_FIELD, **_DESKS, _IC: Scope.AREA, _PO: Scope.AREA, _AU: Scope.AREA},
+    "address.name":    dict.fromkeys((_CD, _SD), Scope.AREA),         # what an address is also called
     "entity.read":     {**_FIELD, **_DESKS, _IC: Scope.AREA, _PO: Scope.AREA, _AU: Scope.AREA},
     "task.read":       {**_FIELD, **_DESKS, _AU: Scope.AREA},
     "task.route":      {_SD: Scope.AREA},                             # the hand-triage queue of the street
@@ -120,6 +122,8 @@ PERMITS: dict[str, dict[Role, Scope]] = {
     "tag.issue":       dict.fromkeys((_SD, _PO), Scope.AREA),         # issuing, printing, replacing and voiding tags
     "complaint.read":  {_IC: Scope.AREA},                             # nobody else learns of complainants (R32, I9)
     "complaint.decide": {_IC: Scope.AREA},                            # taking in, answering, making a task or lead, rejecting
+    "work.hand_over":  dict.fromkeys((_CD, _SD), Scope.AREA),         # workload, and all open work of one to another
+    "grid.edit":       {_SD: Scope.AREA},                             # grids drawn anew
     "registry.intake": {_PO: Scope.AREA},                             # registration events
     "lead.read":       {_W: Scope.GRID, _M: Scope.OWN, _IC: Scope.OWN, **_DESKS, **_UNITS, _AU: Scope.AREA},
     "lead.report":     {_W: Scope.GRID, _M: Scope.GRID, _IC: Scope.AREA},

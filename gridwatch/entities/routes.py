@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from gridwatch.db.base import db
-from gridwatch.entities import queries
+from gridwatch.domain.worktime import local_day
+from gridwatch.entities import addresses, queries
 from gridwatch.entities.models import Entity
-from gridwatch.entities.schemas import EntityOut, EntityPage, EntityQuery
+from gridwatch.entities.schemas import EntitiesAtOut, EntityOut, EntityPage, EntityQuery
+from gridwatch.places.queries import address_in_reach
 from gridwatch.web.api import Blueprint
+from gridwatch.web.clock import now
 from gridwatch.web.identity import current_actor, permit
 from gridwatch.web.paging import page
 
@@ -33,3 +36,23 @@ def list_entities(query: dict[str, Any]) -> dict[str, Any]:
 def get_entity(entity_id: str) -> Entity:
     """One entity."""
     return queries.entity_in_reach(db.session(), current_actor(), entity_id)
+
+
+@blueprint.get("/addresses/<code>/entities")
+@blueprint.response(200, EntitiesAtOut)
+@permit("entity.read", hidden="address.not_found")
+def list_entities_at(code: str) -> dict[str, Any]:
+    """Who is at a standard address today: several entities may be, and firms of 集群注册 are marked."""
+    session, actor = db.session(), current_actor()
+    address_in_reach(session, actor, code)
+    rows = session.execute(addresses.entities_at(actor, code, local_day(now())).limit(MOST_AT_ONE)).all()
+    return {
+        "items": [
+            {"entity_id": entity.id, "name": entity.name, "status": entity.status, **{name: getattr(link, name) for name in _LINK}}
+            for entity, link in rows
+        ],
+    }  # fmt: skip
+
+
+MOST_AT_ONE = 2_000
+_LINK = ("from_on", "to_on", "source", "confidence", "shared")

@@ -48,3 +48,22 @@ class EntityPage(Output):
 
     items = fields.List(fields.Nested(EntityOut), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
+
+
+class EntityAtOut(Output):
+    """One entity at an address: who says so (register, hand, visit), how sure it is (0 to 100), and whether it is 集群注册."""
+
+    entity_id = fields.String(required=True)
+    name = fields.String(required=True)
+    status = fields.String(required=True)
+    from_on = fields.Date(required=True)
+    to_on = fields.Date(required=True, allow_none=True)
+    source = fields.String(required=True)
+    confidence = fields.Integer(required=True)
+    shared = fields.Boolean(required=True)
+
+
+class EntitiesAtOut(Output):
+    """The entities at an address today, in the order in which they were admitted; 2,000 at most."""
+
+    items = fields.List(fields.Nested(EntityAtOut), required=True)

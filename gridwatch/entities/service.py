@@ -24,10 +24,10 @@ from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor
 from gridwatch.domain.routing import SectorFinder, read_point
 from gridwatch.domain.worktime import FIRST_YEAR, DateOutsideCalendar
-from gridwatch.entities import queries
+from gridwatch.entities import addresses, queries
 from gridwatch.entities.documents import entity_document
 from gridwatch.entities.location import Place, locate
-from gridwatch.entities.models import Entity, RegistryEvent
+from gridwatch.entities.models import Entity, EntityAddress, RegistryEvent
 from gridwatch.entities.uscc import USCC_WORDS, UsccVerdict, check_uscc
 
 KINDS = ("new", "address", "scope", "details", "deregistered")
@@ -190,6 +190,9 @@ def admit(session: Session, admissions: Sequence[Admission], *, now: datetime) -
         RegistryEvent.__table__,
         [_event_row(admission.notice, admission.row["id"], now) for admission in admitted],
     )
+    at_address = [addresses.link_row(admission.row, admission.notice.occurred_on) for admission in admitted]
+    if links := [row for row in at_address if row]:
+        bulk_insert(connection, EntityAddress.__table__, links)
     feed.stage(session, [entity_document(admission.row, fresh=True) for admission in admitted])
     return admitted
 
@@ -237,6 +240,8 @@ def change(
         point = read_point(entity.lon, entity.lat, entity.datum)
         entity.position = WKTElement(_wkt(point.wgs84), srid=4326) if point else None
     session.flush()
+    if {"address_code", "address_text", "status"} & set(changed):
+        addresses.relink(session, entity, notice.occurred_on)
     _record(session, notice, entity, {"changed": changed, "grid": entity.grid_code}, actor=actor, now=now)
     active = entity.status == "active"
     return Registered(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -30,7 +31,9 @@ from gridwatch.exchange.parsing import Record
 from gridwatch.exchange.reading import Reason
 from gridwatch.exchange.writing import Counts, Load, merge, record_file
 from gridwatch.places.documents import address_document
+from gridwatch.places.levels import LEVEL_COLUMNS, link_parents, note_former
 from gridwatch.places.models import Address, Grid
+from gridwatch.places.queries import successor_of
 from gridwatch.tasks.registration import ask_for_permits, follow
 from gridwatch.tasks.service import plan_first_checks
 
@@ -56,6 +59,8 @@ def load_addresses(load: Load, records: list[Record]) -> Counts:
         grids = dict(session.execute(select(Grid.code, Grid.area_path)).all())
         rows = [_address_row(record, areas, grids) for record in records]
         stored = _stored_rows(session, Address, rows)
+        _keep_off_ended_grids(session, rows, stored, grids, load.today)
+        link_parents(session, rows)
     new: dict[str, list[dict[str, Any]]] = defaultdict(list)
     changed: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -74,6 +79,8 @@ def load_addresses(load: Load, records: list[Record]) -> Counts:
         with load.unit() as session:
             for row in part:
                 address = session.get_one(Address, row["code"], with_for_update=True)
+                if address.text != row["text"]:
+                    note_former(session, address, until_on=load.today, by=SYSTEM.id, at=load.now)
                 for name, value in row.items():
                     setattr(address, name, value)
             _record(session, load, "load.addresses", part[0], {"changed": len(part)})
@@ -86,11 +93,23 @@ def _address_row(record: Record, areas: dict[str, tuple[str, str]], grids: dict[
     community, grid = record["community_code"], record["grid_code"]
     name, path = areas[community or record["street_code"]]
     return {
-        "code": record["code"], "text": f"{name}{record['road']}{record['house_no']}{record['building']}",
+        "code": record["code"], "text": f"{name}{''.join(record[level] for level in LEVEL_COLUMNS)}",
         "street_code": record["street_code"], "community_code": community, "area_path": grids[grid] if grid else path,
-        "grid_code": grid, "road": record["road"], "house_no": record["house_no"], "building": record["building"],
+        "grid_code": grid, **{level: record[level] for level in LEVEL_COLUMNS}, "parent_code": None,
         "lon": record["lng"], "lat": record["lat"], "datum": _datum(record), "accuracy_m": record["accuracy_m"],
     }  # fmt: skip
+
+
+def _keep_off_ended_grids(
+    session: Session, rows: list[dict[str, Any]], stored: dict[str, dict[str, Any]], grids: dict[str, str], today: date
+) -> None:
+    """A file from before a grid was drawn anew names grids that have ended: what is known of the address since then stays."""
+    ended = set(session.scalars(select(Grid.code).where(Grid.valid_to < today)))
+    for row in rows:
+        if row["grid_code"] in ended:
+            known = stored.get(row["code"], {}).get("grid_code")
+            row["grid_code"] = known if known and known not in ended else successor_of(session, row["grid_code"], today)
+            row["area_path"] = grids[row["grid_code"]]
 
 
 # --- entities --------------------------------------------------------------------------------------------------------

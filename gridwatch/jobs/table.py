@@ -24,6 +24,7 @@ class Job:
 # In this order: who owes it and by when, then what is said about that, then what leaves.
 JOBS: tuple[Job, ...] = (
     Job("departments", EACH_TICK, "gridwatch.jobs.work:inherit_assignments"),
+    Job("transfers", EACH_TICK, "gridwatch.jobs.work:apply_transfers"),
     Job("dates", EACH_TICK, "gridwatch.jobs.work:recompute_dates"),
     Job("reminders", EACH_TICK, "gridwatch.jobs.work:write_reminders"),
     Job("digests", EACH_TICK, "gridwatch.jobs.work:write_digests"),

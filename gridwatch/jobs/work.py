@@ -29,6 +29,7 @@ from gridwatch.people import sign_in
 from gridwatch.sync import housekeeping, snapshots
 from gridwatch.sync.pull import NEWEST_SCHEMA
 from gridwatch.tasks import dues as task_dues
+from gridwatch.transfers import service as transfers
 
 DUTIES_A_BATCH = 500
 NOTICES_A_BATCH = 1_000
@@ -43,6 +44,11 @@ def inherit_assignments(now: datetime) -> Did:
     return _until_done(
         lambda session: leads.inherit(session, leads.moment(session, SYSTEM, now, current_calendar(session)))
     )
+
+
+def apply_transfers(now: datetime) -> Did:
+    """Move what stands in grids whose last day has passed, and finish handovers that a dead process left open."""
+    return transfers.run_due(now)
 
 
 def recompute_dates(now: datetime) -> Did:

@@ -157,6 +157,7 @@ def _begun(told: LeadReport, place: Place, at: Moment) -> tuple[Lead, Change]:
     change.lead |= {
         "title": told.title.strip() or place.title, "description": told.description, "lon": told.lon,
         "lat": told.lat, "street_code": place.street_code, "performed_at": told.performed_at,
+        "found_in": place.found_in,
     }  # fmt: skip
     lead = Lead(**change.lead, rev=1, round=1, bounces=0, returns=0, requests=0, handlings=0, reports=1, related=[])
     return lead, replace(lead_replay.numbered(change, new_id), version=1)

@@ -36,6 +36,7 @@ UNIT_STATES: dict[str, tuple[str, str]] = {**STATE_NAMES, "returned": ("已退�
 OTHERS: dict[str, tuple[str, str]] = {
     "dates_recomputed": ("按新的放假安排重算日期", "dates counted anew by the new holiday notice"),
     "windows_made": ("到期生成下一期", "the next window begins to run"),
+    "passed_on": ("移交：换了网格或处置人员", "handed over: another grid or another handler"),
     "package_exported": ("导出材料包", "package exported"),
     "timeliness_corrected": ("更正：当时已按时完成", "corrected: it had been done in time"),
     "visit_without_effect": ("走访已收，留作凭证，没有改变线索", "visit kept as evidence; it changed nothing here"),

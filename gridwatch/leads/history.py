@@ -90,7 +90,7 @@ _OF_FACTS = (
     "master_id", "merged_on", "reports",
 )  # fmt: skip
 _OF_EVENTS = (
-    "no", "title", "description", "lon", "lat", "street_code", "performed_at", "proposed_department", "closed_at",
+    "no", "title", "description", "lon", "lat", "street_code", "performed_at", "proposed_department", "closed_at", "found_in",
 )  # fmt: skip
 
 

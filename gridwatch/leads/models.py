@@ -32,6 +32,8 @@ class Lead(Fed, Base):
     lon: Mapped[float | None] = mapped_column(Float)
     lat: Mapped[float | None] = mapped_column(Float)
     grid_code: Mapped[str | None] = mapped_column(String(20), index=True)
+    # The grid valid where and when it was found, if it lies with another one now (domain.md §4b, edge case (e)).
+    found_in: Mapped[str | None] = mapped_column(String(20))
     community_code: Mapped[str | None] = mapped_column(ForeignKey("area.code"))
     street_code: Mapped[str] = mapped_column(ForeignKey("area.code"), nullable=False)
     area_path: Mapped[str] = mapped_column(String(64), nullable=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,7 +18,7 @@ from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import local_day
 from gridwatch.entities.models import Entity
 from gridwatch.places.models import Grid
-from gridwatch.places.queries import grids_at
+from gridwatch.places.queries import grids_at, successor_of
 
 if TYPE_CHECKING:
     from gridwatch.leads.beginning import LeadReport
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the area tree, with the address and title that the register has for it."""
+    """A place in the area tree, with the address and title that the register has for it.
+
+    `grid_code` is who works there now; `found_in` the grid that was valid on the day of the finding, where it is another one.
+    """
 
     grid_code: str | None
     community_code: str | None
@@ -34,6 +37,7 @@ class Place:
     area_path: str
     address_text: str
     title: str
+    found_in: str | None = None
 
 
 def places_of(session: Session, told: Sequence[LeadReport], actor: Actor) -> list[Place]:
@@ -46,23 +50,23 @@ def places_of(session: Session, told: Sequence[LeadReport], actor: Actor) -> lis
     entities = {one.id: one for one in session.scalars(select(Entity).where(among(Entity.id, named)))} if named else {}
     if named - entities.keys():
         raise Refusal("entity.not_found")
-    codes = _grid_codes(session, told, entities, actor)
-    wanted = {code for code in codes if code}
-    columns = (Grid.code, Grid.name, Grid.community_code, Grid.area_path)
-    grids = (
-        {row.code: row for row in session.execute(select(*columns).where(among(Grid.code, wanted)))} if wanted else {}
-    )
+    found_in = _grid_codes(session, told, entities, actor)
+    grids = _grids(session, found_in)
+    codes = _present(session, told, found_in, grids)
+    if codes != found_in:
+        grids |= _grids(session, codes)
     path = next((grant.area_path for grant in actor.grants if grant.area_path), None)
     areas = _areas(session, {grid.area_path for grid in grids.values()} | ({path} if path else set()))
     places = []
-    for one, code in zip(told, codes, strict=True):
+    for one, code, found in zip(told, codes, found_in, strict=True):
         entity = entities.get(one.entity_id or "")
         address, title = (entity.address_text, entity.name) if entity else ("", "")
         grid = grids.get(code or "")
         if grid is not None:
             street = _street_of(areas, areas[grid.community_code])
             title = title or one.address_text or grid.name
-            places.append(Place(grid.code, grid.community_code, street, grid.area_path, address, title))
+            before = found if found != grid.code else None
+            places.append(Place(grid.code, grid.community_code, street, grid.area_path, address, title, before))
             continue
         area = next((area for area in areas.values() if area.path == path), None)
         if area is None:
@@ -89,6 +93,29 @@ def _grid_codes(
         for place, code in zip(places, found, strict=True):
             codes[place] = code
     return [code or one.grid_code or own for code, one in zip(codes, told, strict=True)]
+
+
+def _grids(session: Session, codes: Collection[str | None]) -> dict[str, Any]:
+    """Code → (code, name, community_code, area_path, valid_to) of these grids."""
+    wanted = {code for code in codes if code}
+    columns = (Grid.code, Grid.name, Grid.community_code, Grid.area_path, Grid.valid_to)
+    found = session.execute(select(*columns).where(dialect_of(session).among(Grid.code, wanted))) if wanted else ()
+    return {row.code: row for row in found}
+
+
+def _present(
+    session: Session, told: Sequence[LeadReport], codes: Sequence[str | None], grids: Mapping[str, Any]
+) -> list[str | None]:
+    """For each grid the one that works there on the day of receipt: itself, or where it has ended the one around the point,
+    else its successor (domain.md §4b, edge case (e))."""
+    present = list(codes)
+    for place, (one, code) in enumerate(zip(told, codes, strict=True)):
+        on, grid = local_day(one.received_at), grids.get(code or "")
+        if code and grid is not None and grid.valid_to is not None and grid.valid_to < on:
+            has_point = one.lon is not None and one.lat is not None
+            around = grids_at(session, [(one.lon, one.lat)], on=on)[0] if has_point else None  # type: ignore[list-item]
+            present[place] = around or successor_of(session, code, on)
+    return present
 
 
 def _areas(session: Session, paths: Collection[str]) -> dict[str, Area]:

@@ -23,6 +23,7 @@ from gridwatch.domain.lead_flow import STEP_OF
 from gridwatch.domain.lead_invariants import broken_invariants
 from gridwatch.domain.permits import SYSTEM
 from gridwatch.leads import history
+from gridwatch.leads.handing import PASSED_ON
 from gridwatch.leads.models import Ask, Lead
 from gridwatch.leads.queries import facts_from
 from gridwatch.notices.models import Notice
@@ -166,8 +167,8 @@ def _differing(here: Any, there: Any) -> str:
 
 
 def _versions(changes: list[history.Recorded]) -> Iterator[str]:
-    """One step, one version: none was skipped and none was taken twice (I1, I6)."""
-    versions = [one.change.version for one in changes if one.change.step]
+    """One step (or handing on), one version: none was skipped and none was taken twice (I1, I6)."""
+    versions = [one.change.version for one in changes if one.change.step or one.change.act == PASSED_ON]
     if versions != list(range(1, len(versions) + 1)):
         yield f"I6: the versions of its steps are {versions}"
 

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session, aliased
 
 from gridwatch.areas.models import Area, Department
 from gridwatch.areas.queries import prefixes
+from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor, Grant, Role, Scope
 from gridwatch.people.models import Device, GridDuty, RoleGrant, User
-from gridwatch.people.reach import condition
+from gridwatch.people.reach import condition, within
 
 _AT_ONCE = 5_000  # values in one IN list
 
@@ -119,6 +120,18 @@ def _person_in_area(user_id: Any) -> Any:
         )
 
     return _condition
+
+
+def person_in_reach(session: Session, actor: Actor, operation: str, user_id: str) -> User:
+    """The person with this id who has a role in the area that the actor reaches by `operation`.
+
+    Raises 404 `person.not_found` otherwise, whether there is such a person or not.
+    """
+    statement = select(User).where(User.id == user_id)
+    person = session.scalar(within(statement, actor, operation, {Scope.AREA: _person_in_area(User.id)}))
+    if person is None:
+        raise Refusal("person.not_found")
+    return person
 
 
 def devices_within(actor: Actor) -> Select[tuple[Device]]:

@@ -59,7 +59,7 @@ def grid_documents(session: Session, grids: list[Grid]) -> Iterable[Document]:
         yield Document("grid", grid.code, grid.rev, frozenset({grid_scope(grid.code)}), body)
 
 
-_AS_IT_IS = ("text", "community_code", "road", "house_no", "building")
+_AS_IT_IS = ("text", "community_code", "road", "house_no", "building", "unit", "room", "stall")
 _READ = ("code", "rev", "grid_code", "lon", "lat", "datum", "accuracy_m", *_AS_IT_IS)
 
 

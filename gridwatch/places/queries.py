@@ -12,12 +12,14 @@ from sqlalchemy import ColumnElement, Date, Select, bindparam, or_, select, text
 from sqlalchemy.orm import Session
 
 from gridwatch.db.engine import dialect_of
+from gridwatch.domain.address_text import normal
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor, Scope
 from gridwatch.people.reach import in_area, in_grids, within
-from gridwatch.places.models import Grid
+from gridwatch.places.models import Address, AddressName, Grid
 
 GRID_REACH = {Scope.AREA: in_area(Grid.area_path), Scope.GRID: in_grids(Grid.code)}
+ADDRESS_REACH = {Scope.AREA: in_area(Address.area_path), Scope.GRID: in_grids(Address.grid_code)}
 
 FEW = 200  # points that are looked up one by one: as many as a push brings at most
 CHUNK = 50_000  # points in memory at once, as geometries
@@ -31,6 +33,21 @@ def valid_on(on: date) -> ColumnElement[bool]:
 def grid_by_code(session: Session, code: str) -> Grid | None:
     """The grid with this code, valid or not."""
     return session.get(Grid, code)
+
+
+def successor_of(session: Session, code: str, on: date) -> str:
+    """The grid that has the work of `code` on a day: itself, or from successor to successor the first that has not ended.
+
+    A line of successors that breaks off gives its last grid.
+    """
+    passed: set[str] = set()
+    while code not in passed:
+        passed.add(code)
+        row = session.execute(select(Grid.valid_to, Grid.successor_code).where(Grid.code == code)).one_or_none()
+        if row is None or row.valid_to is None or row.valid_to >= on or row.successor_code is None:
+            break
+        code = row.successor_code
+    return code
 
 
 def grids_within(actor: Actor, on: date) -> Select[Any]:
@@ -79,6 +96,34 @@ def grids_at(session: Session, points: Sequence[tuple[float, float]], *, on: dat
         for place, n in zip(covering.tolist(), covered.tolist(), strict=True):
             found[start + n] = codes[place]
     return found
+
+
+def addresses_within(actor: Actor, *, called: str | None = None, under: str | None = None) -> Select[Any]:
+    """The standard addresses that the actor may see; those that are or were called so, or those one level under an address."""
+    statement = within(select(Address), actor, "address.read", ADDRESS_REACH)
+    if called is not None:
+        words = normal(called)
+        named = select(AddressName.address_code).where(AddressName.normal == words)
+        statement = statement.where(or_(Address.text.in_({called, words}), Address.code.in_(named)))
+    return statement if under is None else statement.where(Address.parent_code == under)
+
+
+def address_in_reach(session: Session, actor: Actor, code: str, operation: str = "address.read") -> Address:
+    """The address with this code. Raises 404 `address.not_found` where there is none within reach."""
+    address = session.scalar(within(select(Address).where(Address.code == code), actor, operation, ADDRESS_REACH))
+    if address is None:
+        raise Refusal("address.not_found", code=code)
+    return address
+
+
+def grids_in(session: Session, bounds: Sequence[float], on: date) -> list[Grid]:
+    """The grids valid on a day whose boxes meet a frame (west, south, east, north; WGS-84 degrees), by code."""
+    dialect, (west, south, east, north) = dialect_of(session), (float(edge) for edge in bounds)
+    near = dialect.spatial_join("grid", "shape", "asked.frame")
+    frame = f"SRID=4326;MULTIPOINT({west!r} {south!r}, {east!r} {north!r})"
+    asked = text(f"SELECT grid.code FROM (SELECT {dialect.geometry(':frame')} AS frame) AS asked {near}")  # noqa: S608
+    codes = list(session.scalars(asked.bindparams(frame=frame)))
+    return list(session.scalars(select(Grid).where(Grid.code.in_(codes), valid_on(on)).order_by(Grid.code)))
 
 
 def outlines_near_sql(session: Session, points: Sequence[tuple[float, float]]) -> tuple[str, dict[str, Any]]:

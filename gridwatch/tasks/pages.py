@@ -22,6 +22,7 @@ from gridwatch.places.models import Grid
 from gridwatch.places.queries import GRID_REACH, valid_on
 from gridwatch.tasks import queries, service
 from gridwatch.tasks.models import Task
+from gridwatch.tasks.suggestions import suggestions
 from gridwatch.web import paging
 from gridwatch.web.clock import now
 from gridwatch.web.identity import current_actor, permit
@@ -67,6 +68,7 @@ def _queue_page(said: Any, refused: tuple[str, str, Refusal] | None = None) -> R
     answer = page(
         "tasks/queue.html", status=refusal.entry.status if refusal else 200, today=local_day(now()),
         tasks=found["items"], grids=_grids(session, actor),
+        suggested=suggestions(session, found["items"], actor, local_day(now())),
         items=catalogue(session).titles(local_day(now())), words=words, cursor=cursor or "",
         total=session.scalar(listed.with_only_columns(func.count(), maintain_column_froms=True)),
         more=_address(said, cursor=found["next_cursor"]) if found["next_cursor"] else None,

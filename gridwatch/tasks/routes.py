@@ -19,6 +19,7 @@ from gridwatch.files.queries import attachments
 from gridwatch.tasks import dues, queries, schemas, service
 from gridwatch.tasks.models import Task
 from gridwatch.tasks.registration import TakenIn, take_in
+from gridwatch.tasks.suggestions import suggestions
 from gridwatch.web.api import Blueprint
 from gridwatch.web.clock import now, rfc3339
 from gridwatch.web.identity import current_actor, permit, writes
@@ -78,6 +79,16 @@ def why(task_id: str) -> dict[str, Any]:
         "due_on": task.due_on, "provisional": task.provisional, "calendar": paper_of(session, task.calendar_version),
         "days": dues.why(session, task), "moves": [{**one, "at": rfc3339(one["at"])} for one in dues.moves(session, task)],
     }  # fmt: skip
+
+
+@blueprint.get("/tasks/<task_id>/suggestions")
+@blueprint.response(200, schemas.SuggestionsOut)
+@permit("task.route", hidden="task.not_found")
+def list_suggestions(task_id: str) -> dict[str, Any]:
+    """Which grids the address of a waiting task probably lies in, each with its reason."""
+    session, actor = db.session(), current_actor()
+    task = queries.task_in_reach(session, actor, task_id, "task.route")
+    return {"items": suggestions(session, [task], actor, local_day(now()))[task.id]}
 
 
 @blueprint.post("/tasks/<task_id>/route")

@@ -191,3 +191,20 @@ class TaskWhyOut(Output):
     )
     days = fields.List(fields.Dict(), required=True)
     moves = fields.List(fields.Dict(), required=True, metadata={"description": "at, from, to, provisional, cause."})
+
+
+class SuggestionOut(Output):
+    """One grid that a waiting task may belong to. `sure`: everything known of its door or building says so (docs/routing.md)."""
+
+    grid_code = fields.String(required=True)
+    grid_name = fields.String(required=True)
+    community_name = fields.String(required=True)
+    zh = fields.String(required=True)
+    en = fields.String(required=True)
+    sure = fields.Boolean(required=True)
+
+
+class SuggestionsOut(Output):
+    """Suggestions, the best first."""
+
+    items = fields.List(fields.Nested(SuggestionOut), required=True)

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from gridwatch.domain.worktime import Due
+from gridwatch.places.models import Address
 from gridwatch.tasks.models import Task
 from gridwatch.tasks.service import plan_task
 from tests.fixtures import Clock, Work, World
@@ -55,6 +56,39 @@ def test_a_door_is_sent_to_a_grid_and_leaves_the_queue(browse: Browse, work: Wor
     with work() as session:
         task = session.scalars(select(Task).where(Task.id == first)).one()
         assert (task.grid_code, task.state) == (world.grid_3, "issued")
+
+
+def test_a_door_whose_neighbours_are_known_has_its_grid_proposed(browse: Browse, work: Work, world: World, waiting):
+    first, second, third = waiting(3)
+    with work() as session:
+        for code, number, grid in (("A1", "0号", world.grid_3), ("A2", "0号", world.grid_3), ("A3", "1", world.grid)):
+            session.add(
+                Address(
+                    code=code, text=f"元美路{number}{code}", street_code=world.street, area_path=world.path(world.community),
+                    grid_code=grid,
+                    road="元美路", house_no=number, building=f"{code}座",
+                )
+            )  # fmt: skip
+    page = browse("street_dispatcher").get("/tasks/queue")
+    assert "很可能在 元美社区 第1网格：同一门牌「元美路0号」的 2 个地址中有 2 个在这里" in page.text
+    assert page.form(f"/tasks/queue/{first}").values["field.grid"] == [
+        world.grid_3
+    ]  # chosen already, to be sent by hand
+    assert page.form(f"/tasks/queue/{second}").values["field.grid"] in ([], [""])
+    assert "可能在 鸿福社区 第1网格：同一门牌「元美路1号」的 1 个地址中有 1 个在这里" in page.text
+    assert page.form(f"/tasks/queue/{third}").values["field.grid"] in ([], [""])
+
+
+def test_an_address_that_names_its_community_is_proposed_there(work: Work, world: World, waiting, client):
+    (task_id,) = waiting(1)
+    with work() as session:
+        session.get_one(Task, task_id).address_text = "东莞市南城街道元美社区某某大厦3楼"
+    answer = client.as_("street_dispatcher").get(f"/api/v1/tasks/{task_id}/suggestions")
+    assert answer.body["items"] == [
+        {"grid_code": world.grid_3, "grid_name": "第1网格", "community_name": "元美社区", "sure": True,
+         "zh": "地址写明元美社区", "en": "the address says 元美社区"},
+    ]  # fmt: skip
+    assert client.as_("grid_worker").get(f"/api/v1/tasks/{task_id}/suggestions").status == 404
 
 
 def test_one_comes_back_to_the_same_place_of_a_search(browse: Browse, world: World, waiting):

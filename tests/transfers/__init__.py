@@ -1,0 +1,1 @@
+"""Handovers and grids drawn anew."""
