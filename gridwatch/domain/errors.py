@@ -189,8 +189,8 @@ CATALOGUE: dict[str, Entry] = {
     "tag.nothing_to_print":    Entry(422, "没有可打印的标签", "There is no tag to print", "请先发放标签，或检查编号。", "Issue tags first, or check the codes."),
     "tag.city_unfit":          Entry(422, "城市代码 {city} 不以六位区划代码开头", "The code of the city, {city}, does not begin with a six-digit division code", "请先更正区域代码。", "Correct the area code first."),
     "tag.no_public_url":       Entry(503, "尚未设置公众访问地址", "The public address is not set", "请管理员设置 GRIDWATCH_PUBLIC_URL 后再打印。", "An administrator sets GRIDWATCH_PUBLIC_URL before tags are printed."),
-    "tag.name_taken":          Entry(409, "编码 {external} 当日已属于地址 {address}", "The code {external} belongs to address {address} on that day", "请先结束原来的对应关系。", "End that one first."),
-    "tag.name_days":           Entry(422, "结束日期早于开始日期", "The last day lies before the first one", "请更正日期。", "Correct the days."),
+    "tag.code_taken":          Entry(409, "编码 {external} 当日已属于地址 {address}", "The code {external} belongs to address {address} on that day", "请先结束原来的对应关系。", "End that one first."),
+    "tag.code_days":           Entry(422, "结束日期早于开始日期", "The last day lies before the first one", "请更正日期。", "Correct the days."),
     "print.no_font":           Entry(503, "服务器上没有中文字体，不能排版", "This server has no Chinese font to set papers in", "请告诉管理员安装 fonts-arphic-uming 或设置 GRIDWATCH_FONTS；JSON 等不排版的格式仍可下载。", "Tell an administrator to install fonts-arphic-uming or to set GRIDWATCH_FONTS; what is not set, such as JSON, can still be taken."),
     # --- complaints --------------------------------------------------------------------------------------------
     "complaint.not_found":     Entry(404, "没有这件投诉", "There is no such complaint", "请核对编号。", "Check the number."),

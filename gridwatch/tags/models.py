@@ -29,15 +29,15 @@ class Tag(Base):
     __table_args__ = (Index("ix_tag_address", "address_code", "status"),)
 
 
-class AddressAlias(Base):
-    """Another name of a standard address between two days, both included: `std_code` (the external standard code, as on door
-    plates of others) or `name` (what people call it)."""
+class ExternalCode(Base):
+    """The code of a standard address in another register, as on door plates of others, between two days, both included.
 
-    __tablename__ = "address_code_alias"
+    What people call an address is an AddressName of places.
+    """
+
+    __tablename__ = "external_code"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
-    kind: Mapped[str] = mapped_column(String(8), nullable=False)
-    external: Mapped[str] = mapped_column(String(80), nullable=False)
+    external: Mapped[str] = mapped_column(String(80), nullable=False, index=True)
     address_code: Mapped[str] = mapped_column(ForeignKey("address.code"), nullable=False, index=True)
     valid_from: Mapped[date | None] = mapped_column(Date)
     valid_to: Mapped[date | None] = mapped_column(Date)
-    __table_args__ = (Index("ix_address_code_alias_external", "kind", "external"),)

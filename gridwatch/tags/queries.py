@@ -18,7 +18,7 @@ from gridwatch.entities.models import Entity
 from gridwatch.entities.queries import AREA_REACH
 from gridwatch.people.reach import in_area, in_grids, within
 from gridwatch.places.models import Address
-from gridwatch.tags.models import AddressAlias, Tag
+from gridwatch.tags.models import ExternalCode, Tag
 
 ADDRESS_REACH = {Scope.AREA: in_area(Address.area_path), Scope.GRID: in_grids(Address.grid_code)}
 
@@ -106,7 +106,7 @@ def cities(session: Session) -> set[str]:
 def address_behind(session: Session, external: str, on: date) -> str | None:
     """The code of the address that an external standard code names on a day: by the table of such codes, else its own code."""
     named = session.scalar(
-        select(AddressAlias.address_code).where(AddressAlias.kind == "std_code", AddressAlias.external == external, valid_on(on))
+        select(ExternalCode.address_code).where(ExternalCode.external == external, valid_on(on))
     )  # fmt: skip
     return named or session.scalar(select(Address.code).where(Address.code == external))
 
@@ -120,12 +120,12 @@ def address_of_tag(session: Session, text: object) -> str | None:
 
 def valid_on(on: date) -> Any:
     """The condition that a name is valid on a day."""
-    return or_(AddressAlias.valid_from.is_(None), AddressAlias.valid_from <= on) & or_(
-        AddressAlias.valid_to.is_(None), AddressAlias.valid_to >= on
+    return or_(ExternalCode.valid_from.is_(None), ExternalCode.valid_from <= on) & or_(
+        ExternalCode.valid_to.is_(None), ExternalCode.valid_to >= on
     )
 
 
-def names_of(session: Session, address_code: str) -> list[AddressAlias]:
+def codes_of(session: Session, address_code: str) -> list[ExternalCode]:
     """Every other name that an address has or had."""
-    statement = select(AddressAlias).where(AddressAlias.address_code == address_code)
-    return list(session.scalars(statement.order_by(AddressAlias.kind, AddressAlias.external, AddressAlias.valid_from)))
+    statement = select(ExternalCode).where(ExternalCode.address_code == address_code)
+    return list(session.scalars(statement.order_by(ExternalCode.external, ExternalCode.valid_from)))

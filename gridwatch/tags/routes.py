@@ -1,4 +1,4 @@
-"""Tags over the API: scanned, issued, printed, replaced, made void; and the other names of addresses."""
+"""Tags over the API: scanned, issued, printed, replaced, made void; and the codes of addresses in other registers."""
 
 from __future__ import annotations
 
@@ -128,26 +128,26 @@ def void(body: dict[str, Any], code: str) -> dict[str, Any]:
     return _dump(service.void(session, _tag(code), body["reason"], at=now(), actor_id=actor.id))
 
 
-@blueprint.get("/addresses/<code>/names")
-@blueprint.response(200, schemas.AliasList)
+@blueprint.get("/addresses/<code>/codes")
+@blueprint.response(200, schemas.CodeList)
 @permit("tag.read", hidden="address.not_found")
-def list_names(code: str) -> dict[str, Any]:
-    """The other names of an address: external standard codes, and what people call it."""
+def list_codes(code: str) -> dict[str, Any]:
+    """The codes of an address in other registers, ended ones too."""
     session = db.session()
     address = queries.address_in_reach(session, current_actor(), code, "tag.read")
-    return {"items": queries.names_of(session, address.code)}
+    return {"items": queries.codes_of(session, address.code)}
 
 
-@blueprint.post("/addresses/<code>/names")
-@blueprint.arguments(schemas.AliasIn)
-@blueprint.response(200, schemas.AliasOut)
+@blueprint.post("/addresses/<code>/codes")
+@blueprint.arguments(schemas.CodeIn)
+@blueprint.response(200, schemas.CodeOut)
 @permit("tag.issue")
 @writes
-def name_address(body: dict[str, Any], code: str) -> Any:
-    """Give an address another name; door plates of others are recognised by such codes."""
+def note_code(body: dict[str, Any], code: str) -> Any:
+    """Note the code of an address in another register; door plates of others are recognised by it."""
     session, actor = db.session(), current_actor()
     address = queries.address_in_reach(session, actor, code, "tag.issue")
-    return service.name_address(session, address, **body, at=now(), actor_id=actor.id)
+    return service.note_code(session, address, **body, at=now(), actor_id=actor.id)
 
 
 def _scan(text: str, query: dict[str, Any]) -> dict[str, Any]:

@@ -160,26 +160,24 @@ class LabelsIn(_OneOf):
     format = fields.String(load_default="pdf", validate=validate.OneOf(["pdf", "svg"]))
 
 
-class AliasIn(Input):
-    """Another name of an address: an external standard code, or what people call it; days included, empty ends are open."""
+class CodeIn(Input):
+    """The code of an address in another register; days included, empty ends are open."""
 
-    kind = fields.String(required=True, validate=validate.OneOf(["std_code", "name"]))
     external = _text(1, 80, required=True)
     valid_from = fields.Date(load_default=None, allow_none=True)
     valid_to = fields.Date(load_default=None, allow_none=True)
 
 
-class AliasOut(Output):
-    """One other name of an address."""
+class CodeOut(Output):
+    """One code of an address in another register."""
 
     id = fields.String(required=True)
-    kind = fields.String(required=True)
     external = fields.String(required=True)
     valid_from = fields.Date(required=True, allow_none=True)
     valid_to = fields.Date(required=True, allow_none=True)
 
 
-class AliasList(Output):
-    """Every other name of one address, ended ones too."""
+class CodeList(Output):
+    """Every such code of one address, ended ones too."""
 
-    items = fields.List(fields.Nested(AliasOut), required=True)
+    items = fields.List(fields.Nested(CodeOut), required=True)

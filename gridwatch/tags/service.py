@@ -21,7 +21,7 @@ from gridwatch.domain import tag_code
 from gridwatch.domain.errors import Refusal
 from gridwatch.entities.service import area_of
 from gridwatch.places.models import Address
-from gridwatch.tags.models import AddressAlias, Tag
+from gridwatch.tags.models import ExternalCode, Tag
 from gridwatch.tags.queries import live_tags
 
 MOST_AT_ONCE = 5_000  # tags issued in one transaction
@@ -79,40 +79,38 @@ def void(session: Session, tag: Tag, reason: str, *, at: datetime, actor_id: str
     return tag
 
 
-def name_address(
-    session: Session, address: Address, kind: str, external: str, valid_from: date | None, valid_to: date | None,
+def note_code(
+    session: Session, address: Address, external: str, valid_from: date | None, valid_to: date | None,
     *, at: datetime, actor_id: str,
-) -> AddressAlias:  # fmt: skip
-    """Another name of an address: `kind` std_code or name. The same again gives the one that is there.
+) -> ExternalCode:  # fmt: skip
+    """The code of an address in another register. The same again gives the one that is there.
 
-    A standard code names one address on one day: raises 409 `tag.name_taken`, or 422 `tag.name_days`.
+    A code names one address on one day: raises 409 `tag.code_taken`, or 422 `tag.code_days`.
     """
     if valid_from and valid_to and valid_to < valid_from:
-        raise Refusal("tag.name_days")
-    external = external.strip().upper() if kind == "std_code" else external.strip()
-    dialect_of(session).lock_names(session.connection(), [f"alias:{kind}:{external}"])
-    same = select(AddressAlias).where(AddressAlias.kind == kind, AddressAlias.external == external)
-    overlapping = same
+        raise Refusal("tag.code_days")
+    external = external.strip().upper()
+    dialect_of(session).lock_names(session.connection(), [f"external:{external}"])
+    overlapping = select(ExternalCode).where(ExternalCode.external == external)
     if valid_to:
-        overlapping = overlapping.where(or_(AddressAlias.valid_from.is_(None), AddressAlias.valid_from <= valid_to))
+        overlapping = overlapping.where(or_(ExternalCode.valid_from.is_(None), ExternalCode.valid_from <= valid_to))
     if valid_from:
-        overlapping = overlapping.where(or_(AddressAlias.valid_to.is_(None), AddressAlias.valid_to >= valid_from))
+        overlapping = overlapping.where(or_(ExternalCode.valid_to.is_(None), ExternalCode.valid_to >= valid_from))
     for other in session.scalars(overlapping):
         if other.address_code == address.code and (other.valid_from, other.valid_to) == (valid_from, valid_to):
             return other
-        if kind == "std_code":
-            raise Refusal("tag.name_taken", external=external, address=other.address_code)
-    alias = AddressAlias(
-        id=new_id(), kind=kind, external=external, address_code=address.code, valid_from=valid_from, valid_to=valid_to
+        raise Refusal("tag.code_taken", external=external, address=other.address_code)
+    code = ExternalCode(
+        id=new_id(), external=external, address_code=address.code, valid_from=valid_from, valid_to=valid_to
     )
-    session.add(alias)
+    session.add(code)
     session.flush()
-    said = {"kind": kind, "external": external, "from": _text(valid_from), "to": _text(valid_to)}
+    said = {"external": external, "from": _text(valid_from), "to": _text(valid_to)}
     audit.record(
-        session, chain=area_of(address.area_path), act="address.named", subject=("address", address.code),
+        session, chain=area_of(address.area_path), act="address.code_noted", subject=("address", address.code),
         actor_id=actor_id, at=at, data=said,
     )  # fmt: skip
-    return alias
+    return code
 
 
 def _locked(session: Session, addresses: Iterable[str]) -> dict[str, str]:

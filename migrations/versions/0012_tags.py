@@ -34,18 +34,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_tag_address", "tag", ["address_code", "status"])
     op.create_table(
-        "address_code_alias",
+        "external_code",
         sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("external", sa.String(length=80), nullable=False),
         sa.Column("address_code", sa.String(length=32), nullable=False),
         sa.Column("valid_from", sa.Date(), nullable=True),
         sa.Column("valid_to", sa.Date(), nullable=True),
-        sa.ForeignKeyConstraint(["address_code"], ["address.code"], name=op.f("fk_address_code_alias_address_code")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_address_code_alias")),
+        sa.ForeignKeyConstraint(["address_code"], ["address.code"], name=op.f("fk_external_code_address_code")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_external_code")),
     )
-    op.create_index("ix_address_code_alias_external", "address_code_alias", ["kind", "external"])
-    op.create_index(op.f("ix_address_code_alias_address_code"), "address_code_alias", ["address_code"])
+    op.create_index(op.f("ix_external_code_external"), "external_code", ["external"])
+    op.create_index(op.f("ix_external_code_address_code"), "external_code", ["address_code"])
     op.create_table(
         "complaint",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -117,5 +116,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("public_use", "rating", "complaint_contact", "complaint", "address_code_alias", "tag"):
+    for table in ("public_use", "rating", "complaint_contact", "complaint", "external_code", "tag"):
         op.drop_table(table)

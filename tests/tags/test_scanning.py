@@ -102,9 +102,7 @@ def test_plates_of_others_are_recognised(street: Caller, client: Caller):
     unknown = worker.get(f"{TAGS}/scan", query_string=read)
     assert warned(unknown)["not_a_tag"]["external"] == external
     assert unknown.body["address"] is None
-    street.post(
-        f"/api/v1/addresses/{DOOR}/names", {"kind": "std_code", "external": external, "valid_from": "2026-01-01"}
-    )
+    street.post(f"/api/v1/addresses/{DOOR}/codes", {"external": external, "valid_from": "2026-01-01"})
     known = worker.get(f"{TAGS}/scan", query_string=read)
     assert warned(known)["not_a_tag"]["format"] == "link_parameter"
     assert known.body["address"]["code"] == DOOR
@@ -118,7 +116,7 @@ def test_plates_of_others_are_recognised(street: Caller, client: Caller):
 def test_an_external_code_counts_from_its_first_to_its_last_day(street: Caller, client: Caller, clock: Clock):
     external = "440106011002000000123"
     days = {"valid_from": "2026-09-18", "valid_to": "2026-09-19"}
-    street.post(f"/api/v1/addresses/{DOOR}/names", {"kind": "std_code", "external": external, **days})
+    street.post(f"/api/v1/addresses/{DOOR}/codes", {"external": external, **days})
     worker = client.as_("grid_worker")
     seen = {}
     for day in ("2026-09-17", "2026-09-18", "2026-09-19", "2026-09-20"):

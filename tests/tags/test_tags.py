@@ -112,30 +112,18 @@ def test_two_who_issue_at_once_make_one_tag(app: Flask, street: Caller, client: 
         assert session.scalar(select(func.count()).select_from(Tag)) == 3
 
 
-def test_other_names_of_an_address(street: Caller, client: Caller):
-    names = f"/api/v1/addresses/{DOOR}/names"
-    plate = {
-        "kind": "std_code",
-        "external": "440106011002000000123",
-        "valid_from": "2026-01-01",
-        "valid_to": "2026-06-30",
-    }
-    made = street.post(names, plate)
+def test_codes_of_an_address_in_other_registers(street: Caller, client: Caller):
+    codes, next_door = (f"/api/v1/addresses/{door}/codes" for door in (DOOR, NEXT_DOOR))
+    plate = {"external": "440106011002000000123", "valid_from": "2026-01-01", "valid_to": "2026-06-30"}
+    made = street.post(codes, plate)
     assert made.status == 200
-    assert street.post(names, plate).body["id"] == made.body["id"]  # the same again
-    taken = street.post(f"/api/v1/addresses/{NEXT_DOOR}/names", {**plate, "valid_from": "2026-06-30", "valid_to": None})
-    assert (taken.status, taken.body["code"], taken.body["facts"]["address"]) == (409, "tag.name_taken", DOOR)
-    # From the day after, the code is free for the next door; what people call a place may be said of several.
-    assert (
-        street.post(
-            f"/api/v1/addresses/{NEXT_DOOR}/names", {**plate, "valid_from": "2026-07-01", "valid_to": None}
-        ).status
-        == 200
-    )
-    for door in (DOOR, NEXT_DOOR):
-        assert street.post(f"/api/v1/addresses/{door}/names", {"kind": "name", "external": "老邮局"}).status == 200
-    wrong = street.post(names, {**plate, "valid_to": "2025-01-01"})
-    assert (wrong.status, wrong.body["code"]) == (422, "tag.name_days")
-    read = client.as_("grid_worker").get(names).body["items"]
-    assert [(one["kind"], one["external"]) for one in read] == [("name", "老邮局"), ("std_code", plate["external"])]
-    assert client.as_("grid_worker_3").get(names).status == 404
+    assert street.post(codes, plate).body["id"] == made.body["id"]  # the same again
+    taken = street.post(next_door, {**plate, "valid_from": "2026-06-30", "valid_to": None})
+    assert (taken.status, taken.body["code"], taken.body["facts"]["address"]) == (409, "tag.code_taken", DOOR)
+    # From the day after, the code is free for the next door.
+    assert street.post(next_door, {**plate, "valid_from": "2026-07-01", "valid_to": None}).status == 200
+    wrong = street.post(codes, {**plate, "valid_to": "2025-01-01"})
+    assert (wrong.status, wrong.body["code"]) == (422, "tag.code_days")
+    read = client.as_("grid_worker").get(codes).body["items"]
+    assert [one["external"] for one in read] == [plate["external"]]
+    assert client.as_("grid_worker_3").get(codes).status == 404
