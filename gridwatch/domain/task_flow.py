@@ -45,9 +45,7 @@ STEPS: dict[str, Step] = {
         Step("route", frozenset({"planned"}), "issued"),  # a person of the street found the grid
         Step("assign", ON_PHONES, "assigned", other_hands=True),
         Step("claim", frozenset({"issued"}), "claimed"),
-        Step(
-            "move", ON_PHONES, "issued", other_hands=True
-        ),  # to another grid, or from one person to whoever holds the grid
+        Step("move", ON_PHONES, "issued", other_hands=True),  # to another grid, or to whoever holds it
         Step("pass_on", ON_PHONES, None, other_hands=True),  # with its grid: 交接
         Step("amend", OPEN, None),  # what is asked at the door changed
         Step("attempt", ON_PHONES, None),  # a visit that did not end it: try again

@@ -39,6 +39,7 @@ def at(local: str) -> datetime:
         ("issued", "claim", "claimed"),
         ("issued", "assign", "assigned"),
         ("claimed", "move", "issued"),
+        ("assigned", "pass_on", "assigned"),
         ("issued", "attempt", "issued"),
         ("assigned", "attempt", "assigned"),
         ("claimed", "finish", "done"),
