@@ -75,7 +75,7 @@ def _build_work(grids: list[str], worker: str, number: int) -> None:
         )
         rows = [_task(grids[n % len(grids)], n) for n in range(number)]
         dialect_of(session).bulk_insert(session.connection(), Task.__table__, rows)
-        feed.stage(session, [task_document(row, fresh=True) for row in rows])
+        feed.stage(session, [task_document(row, "RG01@1+RG02@1", fresh=True) for row in rows])
 
 
 def _task(grid: str, number: int) -> dict[str, Any]:

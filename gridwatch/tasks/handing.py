@@ -17,7 +17,9 @@ from gridwatch.audit import service as audit
 from gridwatch.db import feed
 from gridwatch.db.engine import dialect_of
 from gridwatch.domain.task_flow import STEPS
+from gridwatch.domain.worktime import local_day
 from gridwatch.entities.service import area_of
+from gridwatch.items.queries import catalogue
 from gridwatch.tasks.documents import task_document
 from gridwatch.tasks.models import Task
 from gridwatch.tasks.queries import visits_of
@@ -53,7 +55,8 @@ def pass_on(
     )
     visits = visits_of(session, ids)
     rows = session.execute(select(table).where(among(table.c.id, ids)).order_by(table.c.id)).mappings().all()
-    feed.stage(session, [task_document(row, visits[row["id"]]) for row in rows])
+    known, today = catalogue(session), local_day(at)
+    feed.stage(session, [task_document(row, known.form_of(row["items"], today), visits[row["id"]]) for row in rows])
     for row in rows:
         said = {"act": act, "epoch": row["epoch"], "grid": row["grid_code"], "to": row["assigned_to"], **because}
         audit.record(
