@@ -22,6 +22,8 @@ BENCHES = {
     "route": "bench.route",
     "load": "bench.load",
     "tick": "bench.tick",
+    "intake": "bench.intake",
+    "cycle": "bench.cycle",
     "leads": "bench.leads",
     "pull": "bench.pull",
     "push": "bench.push",

@@ -100,6 +100,7 @@ CATALOGUE: dict[str, Entry] = {
     "registry.event_reused":   Entry(409, "事件编号 {event_id} 已用于另一内容", "Event id {event_id} was used for other content", "同一事件请原样重发；新的事件请用新编号。", "Resend the same event unchanged, or give a new event a new id."),
     "task.not_found":          Entry(404, "没有这项任务", "There is no such task", "请检查编号。", "Check the id."),
     "task.already_routed":     Entry(409, "这项任务已分到网格 {grid}", "This task is already routed to grid {grid}", "如需改派，请先打开任务查看。", "Open the task to reassign it."),
+    "cycle.days":              Entry(422, "起止日期 {from_on} 至 {until_on} 不对", "The days {from_on} to {until_on} cannot be", "止日不能早于起日，也不能早于今天。", "The last day is neither before the first one nor before today."),
     "task.visit_built_on":    Entry(409, "这次走访已有后续（{built}），不能自动撤回", "Something was built on this visit ({built}); it is not taken back by itself", "请由社区或街道核对后处理。", "The community or the street decides."),
     "task.wrong_state":        Entry(409, "任务目前是「{state}」，不能这样做", "The task is “{state}”; this cannot be done now", "请刷新任务后再试。", "Refresh the task and try again."),
     "item.not_found":         Entry(404, "没有这个入格事项或版本", "There is no such inspection item or version", "请检查代码与版本号；现有的见 GET /api/v1/items。", "Check the code and the number; GET /api/v1/items lists those that there are."),

@@ -116,6 +116,7 @@ PERMITS: dict[str, dict[Role, Scope]] = {
     "entity.read":     {**_FIELD, **_DESKS, _IC: Scope.AREA, _PO: Scope.AREA, _AU: Scope.AREA},
     "task.read":       {**_FIELD, **_DESKS, _AU: Scope.AREA},
     "task.route":      {_SD: Scope.AREA},                             # the hand-triage queue of the street
+    "task.order":      dict.fromkeys((_SD, _SO), Scope.AREA),         # cycles of the street, and its campaigns
     "registry.intake": {_PO: Scope.AREA},                             # registration events
     "lead.read":       {_W: Scope.GRID, _M: Scope.OWN, _IC: Scope.OWN, **_DESKS, **_UNITS, _AU: Scope.AREA},
     "lead.report":     {_W: Scope.GRID, _M: Scope.GRID, _IC: Scope.AREA},

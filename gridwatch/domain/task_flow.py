@@ -15,6 +15,15 @@ from gridwatch.domain.worktime import CHINA, WorkCalendar, local_day
 
 FIRST_CHECK_DAYS = 10  # work days from the registry event to the first check 首检 (domain.md §4d, RG01)
 
+KINDS: dict[str, tuple[str, str]] = {
+    "first_check": ("首检", "first check"),  # a registry event
+    "recheck": ("复检", "recheck"),  # a notice that was served
+    "verify": ("核查结案", "closing verification"),  # a lead that was handled
+    "cycle": ("周期巡查", "cyclic visit"),  # the cycle of an item
+    "campaign": ("专项", "campaign"),  # an order of the street
+}
+OF_REGISTER = frozenset({"first_check", "cycle", "campaign"})  # pointless once the entity moved or ended
+
 STATES: dict[str, tuple[str, str]] = {
     "planned": ("待分派", "waiting for a grid"),
     "issued": ("已下发", "issued"),
@@ -60,6 +69,7 @@ STEPS: dict[str, Step] = {
 CLOSE_CODES: dict[str, tuple[str, str, str]] = {
     "entity_moved": ("supersede", "主体已迁址", "the entity moved"),
     "entity_gone": ("supersede", "主体已注销、吊销或迁出", "the entity is no longer active here"),
+    "not_due": ("cancel", "不再需要", "no longer needed"),
     "merged": ("supersede", "已并入其他任务", "merged into another task"),
     "lead_closed": ("cancel", "线索已办结", "the lead was closed"),
     "lead_moved": ("cancel", "线索已转他处", "the lead went elsewhere"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -101,6 +102,27 @@ def known_codes(session: Session, codes: Collection[str]) -> set[str]:
 def registry_event(session: Session, event_id: str) -> RegistryEvent | None:
     """The event with this id, if it was taken in."""
     return session.get(RegistryEvent, event_id)
+
+
+def known_events(session: Session, event_ids: Collection[str]) -> set[str]:
+    """Which of these event ids were taken in before."""
+    statement = select(RegistryEvent.event_id)
+    return set(session.scalars(statement.where(dialect_of(session).among(RegistryEvent.event_id, event_ids))))
+
+
+def has_later(session: Session, entity_id: str, kind: str, day: date) -> bool:
+    """Whether an event of this kind with a later local day than `day` was taken in for the entity."""
+    later = select(RegistryEvent.event_id).where(
+        RegistryEvent.entity_id == entity_id, RegistryEvent.kind == kind, RegistryEvent.occurred_on > day
+    )
+    return session.scalar(later.limit(1)) is not None
+
+
+def entities_by_code(session: Session, codes: Collection[str]) -> dict[str, Entity]:
+    """Code → entity of those that there are, whoever asks."""
+    return {
+        one.code: one for one in session.scalars(select(Entity).where(dialect_of(session).among(Entity.code, codes)))
+    }
 
 
 def sector_finder(session: Session) -> SectorFinder:

@@ -72,9 +72,10 @@ _MEMBERS = tuple(member.name for member in fields(RegistryNotice))
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What became of an event: `effect` is created, changed, unchanged or duplicate (this event was here before).
+    """What became of an event: `effect` is created, changed, unchanged, duplicate (this event was here before) or outdated
+    (a later event of its kind was here before, so that it changes nothing).
 
-    `moved`, `ended` and `sectors_changed` say what follows for tasks; `warnings` are keys of USCC_WORDS.
+    `moved`, `ended`, `sectors_changed` and `sectors_added` say what follows for tasks; `warnings` are keys of USCC_WORDS.
     """
 
     entity: Entity
@@ -82,6 +83,7 @@ class Registered:
     moved: bool = False
     ended: bool = False
     sectors_changed: bool = False
+    sectors_added: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -96,6 +98,8 @@ class Admission:
 
 def register(session: Session, notice: RegistryNotice, *, actor: Actor, now: datetime, today: date) -> Registered:
     """Take in one event of the register, once per event id. `today` is the local day of `now`. Flushes.
+
+    Events may come out of order: what a later event of the same kind said stands, and the earlier one is only kept.
 
     Raises Refusal, having changed nothing: 404 `area.not_found`, `entity.not_found` or `address.not_found`; 409
     `registry.event_reused` (same id, other content) or `registry.entity_known` (`new` for a code that is taken); 422
@@ -119,7 +123,13 @@ def register(session: Session, notice: RegistryNotice, *, actor: Actor, now: dat
     check_notice(notice, today)
     if notice.kind == "new":
         return _register_new(session, notice, paths, actor=actor, now=now, today=today)
-    return change(session, notice, queries.lock_entity(session, entity.id), paths, actor=actor, now=now, today=today)
+    entity = queries.lock_entity(session, entity.id)
+    if queries.has_later(session, entity.id, notice.kind, notice.occurred_on):
+        session.add(RegistryEvent(**_event_row(notice, entity.id, now)))
+        session.flush()
+        _record(session, notice, entity, {"outdated": True}, actor=actor, now=now)
+        return Registered(entity, "outdated")
+    return change(session, notice, entity, paths, actor=actor, now=now, today=today)
 
 
 def check_notice(notice: RegistryNotice, today: date) -> None:
@@ -131,6 +141,13 @@ def check_notice(notice: RegistryNotice, today: date) -> None:
         raise Refusal("registry.day_in_future", day=notice.occurred_on.isoformat(), today=today.isoformat())
     if notice.occurred_on.year < FIRST_YEAR:
         raise DateOutsideCalendar(notice.occurred_on.isoformat())
+
+
+def check_new(notice: RegistryNotice, today: date) -> UsccVerdict:
+    """The same for a `new` one with its credit code and its point. Returns the verdict on the code; raises Refusal (422)."""
+    check_notice(notice, today)
+    read_point(notice.lon, notice.lat, notice.datum)
+    return _checked_uscc(notice.uscc or "")
 
 
 # --- new entities: one by one or many at once ------------------------------------------------------------------------
@@ -202,8 +219,13 @@ def _register_new(
     if not admitted:
         raise Refusal("registry.entity_known", code=notice.code)
     entity = session.get_one(Entity, admitted[0].row["id"])
-    _record(session, notice, entity, {"routed_by": entity.routed_by, "grid": entity.grid_code}, actor=actor, now=now)
+    record_new(session, notice, entity, actor=actor, now=now)
     return Registered(entity, "created", warnings=admitted[0].warnings)
+
+
+def record_new(session: Session, notice: RegistryNotice, entity: Entity, *, actor: Actor, now: datetime) -> None:
+    """The event of one entity that was admitted."""
+    _record(session, notice, entity, {"routed_by": entity.routed_by, "grid": entity.grid_code}, actor=actor, now=now)
 
 
 # --- changes ---------------------------------------------------------------------------------------------------------
@@ -245,6 +267,7 @@ def change(
         moved=active and ("address_text" in changed or entity.grid_code != grid_before),
         ended=was_active and not active,
         sectors_changed=entity.permit_sectors != sectors_before,
+        sectors_added=not set(entity.permit_sectors) <= set(sectors_before),
         warnings=warnings,
     )
 

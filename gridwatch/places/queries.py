@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
@@ -15,7 +15,7 @@ from gridwatch.db.engine import dialect_of
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor, Scope
 from gridwatch.people.reach import in_area, in_grids, within
-from gridwatch.places.models import Grid
+from gridwatch.places.models import Address, Grid
 
 GRID_REACH = {Scope.AREA: in_area(Grid.area_path), Scope.GRID: in_grids(Grid.code)}
 
@@ -47,6 +47,11 @@ def grid_in_reach(session: Session, actor: Actor, operation: str, code: str, on:
     if grid is None:
         raise Refusal("grid.not_found", grid=code)
     return grid
+
+
+def known_addresses(session: Session, codes: Collection[str]) -> set[str]:
+    """Which of these standard addresses there are."""
+    return set(session.scalars(select(Address.code).where(dialect_of(session).among(Address.code, codes))))
 
 
 def grid_at(session: Session, lon: float, lat: float, *, on: date) -> Grid | None:

@@ -19,7 +19,7 @@ from gridwatch.domain.task_flow import OPEN, after
 from gridwatch.domain.worktime import local_day
 from gridwatch.entities.service import area_of
 from gridwatch.tasks.models import Task, Visit
-from gridwatch.tasks.queries import lock_task, moment_of, visits_of
+from gridwatch.tasks.queries import lock_task, moment_of, open_at_door, visits_of
 
 
 def withdraw_visit(session: Session, visit: Visit, reason: str, *, actor: Actor, at: datetime) -> Task | None:
@@ -42,6 +42,9 @@ def withdraw_visit(session: Session, visit: Visit, reason: str, *, actor: Actor,
             feed.touch(task)  # the phone shows the attempts that count
     visit.effect = "withdrawn"
     session.flush()
+    if task is not None:
+        for other in open_at_door(session, task):
+            feed.touch(other)  # it shows what was done at its door
     _record(session, visit, task, "task.visit_withdrawn", at, actor, {"reason": reason})
     return task
 
