@@ -69,6 +69,8 @@ STEPS: dict[str, Step] = {
 CLOSE_CODES: dict[str, tuple[str, str, str]] = {
     "entity_moved": ("supersede", "主体已迁址", "the entity moved"),
     "entity_gone": ("supersede", "主体已注销、吊销或迁出", "the entity is no longer active here"),
+    "ticked_off": ("cancel", "已销号", "ticked off by the desk"),
+    "campaign_closed": ("cancel", "专项已结束", "the campaign was closed"),
     "not_due": ("cancel", "不再需要", "no longer needed"),
     "merged": ("supersede", "已并入其他任务", "merged into another task"),
     "lead_closed": ("cancel", "线索已办结", "the lead was closed"),
@@ -87,6 +89,7 @@ def after(state: str, act: str) -> str:
 
 # --- visits ----------------------------------------------------------------------------------------------------------
 
+TWO_ATTEMPTS = frozenset({"first_check", "cycle", "campaign"})  # what closed doors end; a lead waits for its answer
 COUNT_AS_ABSENT = frozenset({"closed_door", "not_found"})  # twice with RG01: candidate for XS01, never a lead by itself
 APART = timedelta(hours=1)  # what "at different hours" means at least
 
@@ -111,13 +114,13 @@ def _time_of_day(moment: datetime) -> timedelta:
 def act_of_visit(kind: str, result: str, closed_doors: Iterable[datetime], calendar: WorkCalendar) -> str:
     """The act that an accepted visit is: finish, give_up or attempt.
 
-    `closed_doors` are the instants of all attempts that met a closed door, this one included. A refusal is a finding
-    and finishes the task; a closed door gives up a first check only by `ends_by_closed_doors`; whatever else kept the
-    worker away leaves the task for the next attempt.
+    `closed_doors` are the instants of all attempts that met a closed door, this one included. A refusal is a finding and
+    finishes the task; closed doors give up what the register, a cycle or a campaign asked, and only by
+    `ends_by_closed_doors`; whatever else kept the worker away leaves the task for the next attempt.
     """
     if result in ("done", "refused"):
         return "finish"
-    if result == "closed_door" and kind == "first_check" and ends_by_closed_doors(closed_doors, calendar):
+    if result == "closed_door" and kind in TWO_ATTEMPTS and ends_by_closed_doors(closed_doors, calendar):
         return "give_up"
     return "attempt"
 

@@ -33,6 +33,7 @@ from gridwatch.exchange.reading import Reason, Report, read_csv, read_text
 from gridwatch.tasks import intake
 from gridwatch.tasks.registration import TakenIn
 from gridwatch.tasks.schemas import RegistryEventIn
+from gridwatch.web.api import nul_in
 from gridwatch.web.clock import rfc3339
 from gridwatch.web.problems import fields_of
 
@@ -186,6 +187,9 @@ def _parsed(line: str) -> Any:
 def _read(line: int, event: Any) -> Line:
     event_id = event.get("event_id") if isinstance(event, dict) else None
     event_id = event_id if isinstance(event_id, str) else None
+    if nul := list(nul_in(event)):
+        fields = [{"path": path, "problem": "含空字符 / holds a NUL"} for path in nul]
+        return Line(line, None, Refusal("input.invalid", fields=fields))
     try:
         return Line(line, event_id, RegistryEventIn().load(event))
     except ValidationError as problem:

@@ -30,6 +30,7 @@ JOBS: tuple[Job, ...] = (
     Job("delivery", EACH_TICK, "gridwatch.jobs.work:deliver_notices"),
     Job("held_items", EACH_TICK, "gridwatch.jobs.work:release_held_items"),
     Job("messages", EACH_TICK, "gridwatch.jobs.work:send_messages"),
+    Job("campaigns", EACH_TICK, "gridwatch.jobs.work:make_campaign_targets"),
     Job("cycles", EACH_TICK, "gridwatch.jobs.work:plan_cycles"),
     Job("intake", EACH_TICK, "gridwatch.jobs.work:take_in_drops"),
     Job("sign_ins", HOURLY, "gridwatch.jobs.work:clean_sign_ins"),

@@ -12,6 +12,8 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from gridwatch.calendars.queries import current_calendar
+from gridwatch.campaigns import queries as campaigns
+from gridwatch.campaigns import service as making
 from gridwatch.config import Settings
 from gridwatch.db.base import db
 from gridwatch.db.session import transaction
@@ -141,6 +143,19 @@ def release_held_items(now: datetime) -> Did:
     """Apply pushed items whose dependency has come, and hand to a person those that waited too long (sync-protocol, 4)."""
     with transaction() as session:
         return housekeeping.release_overdue(session, now)
+
+
+def make_campaign_targets(now: datetime) -> Did:
+    """Make the targets of campaigns that have begun, grid by grid; what one tick has no time for is left to the next one."""
+    did, until = Counter(grids=0, targets=0), time.monotonic() + PLANNING_S
+    with transaction() as session:
+        waiting = campaigns.waiting(session, local_day(now))
+    for campaign_id, grid_code in waiting:
+        with transaction() as session:
+            did.update(grids=1, targets=making.make_targets(session, campaign_id, grid_code, now=now))
+        if time.monotonic() > until:
+            break
+    return dict(did)
 
 
 def plan_cycles(now: datetime) -> Did:

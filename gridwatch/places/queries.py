@@ -49,6 +49,12 @@ def grid_in_reach(session: Session, actor: Actor, operation: str, code: str, on:
     return grid
 
 
+def grids_in(session: Session, area_path: str, *, on: date) -> list[str]:
+    """Codes of the grids of an area that are valid on the local day `on`, in order."""
+    inside = Grid.area_path.startswith(area_path, autoescape=True)
+    return list(session.scalars(select(Grid.code).where(inside, valid_on(on)).order_by(Grid.code)))
+
+
 def known_addresses(session: Session, codes: Collection[str]) -> set[str]:
     """Which of these standard addresses there are."""
     return set(session.scalars(select(Address.code).where(dialect_of(session).among(Address.code, codes))))

@@ -41,6 +41,7 @@ class Task(Fed, Base):
     reason: Mapped[str] = mapped_column(String(200), nullable=False, default="")
     entity_id: Mapped[str | None] = mapped_column(ForeignKey("entity.id"), index=True)
     lead_id: Mapped[str | None] = mapped_column(Id, index=True)
+    campaign_id: Mapped[str | None] = mapped_column(Id, index=True)
     address_code: Mapped[str | None] = mapped_column(String(32))
     address_text: Mapped[str] = mapped_column(String(300), nullable=False)
     door: Mapped[str | None] = mapped_column(String(DOOR))

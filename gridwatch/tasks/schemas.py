@@ -72,6 +72,7 @@ class TaskOut(Output):
     reason = fields.String(required=True)
     entity_id = fields.String(required=True, allow_none=True)
     lead_id = fields.String(required=True, allow_none=True)
+    campaign_id = fields.String(required=True, allow_none=True)
     address_code = fields.String(required=True, allow_none=True)
     address_text = fields.String(required=True)
     door = fields.String(required=True, allow_none=True, metadata={"description": "Tasks of one door are one visit."})

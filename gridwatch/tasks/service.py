@@ -391,7 +391,7 @@ def task_row(*, due: Due, at: datetime, grid_code: str | None, title: str, **val
         "door": door_of(values["address_code"], values["entity_id"]),
         "id": new_id(), "rev": 1, "state": after("planned", "route") if grid_code else "planned", "grid_code": grid_code,
         "title": title[:TITLE], "due_on": due.on, "provisional": due.provisional, "epoch": 1, "duty_rev": 1,
-        "assigned_to": None, "created_at": at, "closed_at": None, "close_code": None, "on_time": None, **values,
+        "assigned_to": None, "campaign_id": None, "created_at": at, "closed_at": None, "close_code": None, "on_time": None, **values,
     }  # fmt: skip
 
 

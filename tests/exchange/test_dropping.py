@@ -120,6 +120,7 @@ def test_events_of_one_entity_are_applied_in_order_though_its_grids_differ(drop,
         ("an impossible code beside a good one", "a.csv", HEADER.replace("scope", "uscc") + shop("E1", scope="914419001980424162")
          + shop("E2", scope=""), {"refused": 1, "created": 1}, None),
         ("lines that are no events", "a.jsonl", '[]\n"text"\nnull\n{"a": 1}\n', {"refused": 4}, None),
+        ("a NUL", "a.jsonl", '{"event_id": "e\\u0000", "kind": "new", "code": "E1", "occurred_on": "2026-09-18"}', {"refused": 1}, None),
         ("only blank lines", "a.jsonl", "\n\n", {}, None),
     ],
 )  # fmt: skip
