@@ -14,15 +14,22 @@ from gridwatch.domain.errors import Refusal
 from gridwatch.domain.worktime import CHINA, WorkCalendar, local_day
 
 FIRST_CHECK_DAYS = 10  # work days from the registry event to the first check 首检 (domain.md §4d, RG01)
+FOLLOW_UP_DAYS = CYCLE_DAYS = FIRST_CHECK_DAYS  # as long for what was to be put right, and for a cyclic visit
 
 KINDS: dict[str, tuple[str, str]] = {
     "first_check": ("首检", "first check"),  # a registry event
     "recheck": ("复检", "recheck"),  # a notice that was served
     "verify": ("核查结案", "closing verification"),  # a lead that was handled
+    "follow_up": ("督促整改", "follow-up"),  # a finding that counts only when it is still so
     "cycle": ("周期巡查", "cyclic visit"),  # the cycle of an item
     "campaign": ("专项", "campaign"),  # an order of the street
 }
-OF_REGISTER = frozenset({"first_check", "cycle", "campaign"})  # pointless once the entity moved or ended
+OF_REGISTER = frozenset({"first_check", "follow_up", "cycle", "campaign"})  # pointless once the entity moved or ended
+COUNTED = (
+    "first_check",
+    "follow_up",
+    "cycle",
+)  # whose day is counted from their cause; a lead's duty or an order decides others
 
 STATES: dict[str, tuple[str, str]] = {
     "planned": ("待分派", "waiting for a grid"),
@@ -89,7 +96,7 @@ def after(state: str, act: str) -> str:
 
 # --- visits ----------------------------------------------------------------------------------------------------------
 
-TWO_ATTEMPTS = frozenset({"first_check", "cycle", "campaign"})  # what closed doors end; a lead waits for its answer
+TWO_ATTEMPTS = OF_REGISTER  # what closed doors end; a lead waits for its answer
 COUNT_AS_ABSENT = frozenset({"closed_door", "not_found"})  # twice with RG01: candidate for XS01, never a lead by itself
 APART = timedelta(hours=1)  # what "at different hours" means at least
 

@@ -21,7 +21,7 @@ from gridwatch.domain import burden
 from gridwatch.domain.cycles import Cycle, Target, cycle_of, plan
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import SYSTEM, Actor
-from gridwatch.domain.task_flow import OPEN
+from gridwatch.domain.task_flow import CYCLE_DAYS, OPEN
 from gridwatch.domain.worktime import CHINA, Due, WorkCalendar, local_day
 from gridwatch.entities.models import Entity
 from gridwatch.entities.service import area_of
@@ -31,7 +31,6 @@ from gridwatch.places.queries import valid_on
 from gridwatch.tasks.models import CycleOrder, CyclePlan, Task, Visit, door_of
 from gridwatch.tasks.service import task_row, write_tasks
 
-DUE_DAYS = 10  # work days that a cyclic visit has, as a first check does
 FROM_HOUR = (
     4  # of the day in China: tasks are on the phones when work begins, and the small hours are left to snapshots
 )
@@ -99,7 +98,7 @@ def plan_grid(session: Session, grid_code: str, calendar: WorkCalendar, *, now: 
         return 0
     entities = _entities(session, grid_code)
     targets = [*_targets(session, entities, grid_code, cycles, today), _of_grid(session, grid_code, cycles, today)]
-    due = here.add(today, DUE_DAYS)
+    due = here.add(today, CYCLE_DAYS)
     rows = [
         _row(entities.get(target), grid, items, today, due, calendar.version, now)
         for target, items in sorted(plan(targets, cycles, here, today).items())

@@ -12,7 +12,8 @@ from gridwatch.db.base import Base, Id, Instant, Json
 from gridwatch.db.feed import Fed
 
 _UNCLEAR = text("timeliness = 'unclear' AND effect = 'accepted'")  # whether it was in time waits for a person
-_COUNTED_HERE = text("closed_at IS NULL AND kind = 'first_check'")  # whose day no obligation of a lead decides
+# Whose day no obligation of a lead decides, and no order.
+_COUNTED_HERE = text("closed_at IS NULL AND kind IN ('first_check', 'follow_up', 'cycle')")
 
 
 DOOR = 48  # characters of a door key

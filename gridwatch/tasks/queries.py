@@ -163,6 +163,13 @@ def open_at_door(session: Session, task: Task) -> list[Task]:
     return list(session.scalars(statement.order_by(Task.id).with_for_update(skip_locked=True)))
 
 
+def follow_ups_of(session: Session, visit_id: str) -> list[Task]:
+    """The open follow-ups that a visit ordered, locked."""
+    ordered = Task.source_id.startswith(f"{visit_id}/", autoescape=True)
+    statement = select(Task).where(Task.kind == "follow_up", ordered, Task.state.in_(sorted(OPEN)))
+    return list(session.scalars(statement.order_by(Task.id).with_for_update()))
+
+
 def others_on_duty(session: Session, grid_code: str, user_id: str, on: date) -> bool:
     """Whether anybody but this person is on duty in the grid on the local day `on`."""
     others = (

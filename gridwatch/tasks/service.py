@@ -24,6 +24,7 @@ from gridwatch.domain.task_flow import (
     CLOSE_CODES,
     COUNT_AS_ABSENT,
     FIRST_CHECK_DAYS,
+    FOLLOW_UP_DAYS,
     OPEN,
     act_of_visit,
     after,
@@ -343,8 +344,33 @@ def _apply_visit(
     said = {"act": act, "transfers": offered, "candidates": candidate, "item_version": report.item_version}
     _record_visit(session, task, visit, report, said)
     satisfied_by_the_earliest(session, task, report.received_at)
+    if act == "finish":
+        follow_up(session, task, visit, transfers, calendar, report.received_at)
     for other in open_at_door(session, task):
         feed.touch(other)  # it shows what was done at its door
+
+
+def follow_up(
+    session: Session, task: Task, visit: Visit, transfers: Sequence[Met], calendar: WorkCalendar, at: datetime
+) -> list[Task]:
+    """The follow-ups 督促整改 of a visit: for each finding that goes further only when it is still so at a recheck, one task.
+
+    A visit to a follow-up makes no other one: what it finds again is offered as a lead (`offers.py`). Flushes.
+    """
+    again = [one for one in transfers if one.transfer.get("after_recheck")]
+    entity = session.get(Entity, task.entity_id) if task.entity_id else None
+    if task.kind == "follow_up" or task.lead_id is not None or entity is None or entity.status != "active":
+        return []
+    day = local_day(moment_of(visit))
+    due = calendar.within(task.area_path).add(day, FOLLOW_UP_DAYS)
+    return [
+        plan_task(
+            session, kind="follow_up", source_id=f"{visit.id}/{one.name}", items=[one.item], entity=entity, lead_id=None,
+            grid_code=task.grid_code, area_path=task.area_path, address_text=task.address_text, title=f"督促整改：{entity.name}",
+            reason=f"复查：{one.transfer['title']['zh']}", start_on=day, due=due, calendar_version=calendar.version, at=at,
+        )
+        for one in again
+    ]  # fmt: skip
 
 
 def _keep_visit(session: Session, task: Task, report: VisitReport, actor: Actor, *, effect: str) -> Visit:

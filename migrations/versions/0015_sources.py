@@ -24,6 +24,8 @@ def upgrade() -> None:
     op.create_index("ix_task_door", "task", ["door"])
     op.add_column("task", sa.Column("campaign_id", sa.String(length=36), nullable=True))
     op.create_index("ix_task_campaign_id", "task", ["campaign_id"])
+    op.drop_index("ix_task_calendar", table_name="task")
+    _index_of_calendar("closed_at IS NULL AND kind IN ('first_check', 'follow_up', 'cycle')")
     op.add_column("visit", sa.Column("by_role", sa.String(length=24), server_default="grid_worker", nullable=False))
     op.add_column("visit", sa.Column("visit_kind", sa.String(length=12), server_default="worker", nullable=False))
     op.create_table(
@@ -108,6 +110,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("inspection_cap", "inspection", "campaign_grid", "campaign"):
         op.drop_table(table)
+    op.drop_index("ix_task_calendar", table_name="task")
+    _index_of_calendar("closed_at IS NULL AND kind = 'first_check'")
     op.drop_index("ix_task_campaign_id", table_name="task")
     op.drop_column("task", "campaign_id")
     op.drop_table("cycle_order")
@@ -116,3 +120,9 @@ def downgrade() -> None:
     op.drop_column("visit", "by_role")
     op.drop_index("ix_task_door", table_name="task")
     op.drop_column("task", "door")
+
+
+def _index_of_calendar(counted: str) -> None:
+    """The tasks whose day is held against a new calendar."""
+    where = sa.text(counted)
+    op.create_index("ix_task_calendar", "task", ["calendar_version", "id"], postgresql_where=where, sqlite_where=where)
