@@ -28,6 +28,7 @@ from gridwatch.entities import queries
 from gridwatch.entities.documents import entity_document
 from gridwatch.entities.location import Place, locate
 from gridwatch.entities.models import Entity, RegistryEvent
+from gridwatch.entities.queries import AtHand
 from gridwatch.entities.uscc import USCC_WORDS, UsccVerdict, check_uscc
 
 KINDS = ("new", "address", "scope", "details", "deregistered")
@@ -125,11 +126,37 @@ def register(session: Session, notice: RegistryNotice, *, actor: Actor, now: dat
         return _register_new(session, notice, paths, actor=actor, now=now, today=today)
     entity = queries.lock_entity(session, entity.id)
     if queries.has_later(session, entity.id, notice.kind, notice.occurred_on):
-        session.add(RegistryEvent(**_event_row(notice, entity.id, now)))
-        session.flush()
-        _record(session, notice, entity, {"outdated": True}, actor=actor, now=now)
-        return Registered(entity, "outdated")
+        return _outdated(session, notice, entity, actor=actor, now=now)
     return change(session, notice, entity, paths, actor=actor, now=now, today=today)
+
+
+def register_change(
+    session: Session, notice: RegistryNotice, at_hand: AtHand, *, actor: Actor, now: datetime, today: date
+) -> Registered | None:
+    """The same for a change, by what a batch has at hand; None where that does not answer it, and `register` has to. Flushes."""
+    entity = at_hand.entities.get(notice.code)
+    street = notice.street_code or (entity.street_code if entity is not None else "")
+    if notice.kind == "new" or entity is None or notice.event_id in at_hand.known or street not in at_hand.paths:
+        return None
+    check_notice(notice, today)
+    key = entity.id, notice.kind
+    if at_hand.latest.get(key, notice.occurred_on) > notice.occurred_on:
+        registered = _outdated(session, notice, entity, actor=actor, now=now)
+    else:
+        registered = change(
+            session, notice, entity, at_hand.paths, actor=actor, now=now, today=today, finder=at_hand.finder
+        )
+        at_hand.latest[key] = notice.occurred_on
+    at_hand.known.add(notice.event_id)
+    return registered
+
+
+def _outdated(session: Session, notice: RegistryNotice, entity: Entity, *, actor: Actor, now: datetime) -> Registered:
+    """Keep an event that a later one of its kind has overtaken."""
+    session.add(RegistryEvent(**_event_row(notice, entity.id, now)))
+    session.flush()
+    _record(session, notice, entity, {"outdated": True}, actor=actor, now=now)
+    return Registered(entity, "outdated")
 
 
 def check_notice(notice: RegistryNotice, today: date) -> None:
@@ -240,12 +267,14 @@ def change(
     actor: Actor,
     now: datetime,
     today: date,
+    finder: SectorFinder | None = None,
 ) -> Registered:
-    """Apply a checked notice to an entity that is locked, and keep its event. `paths` are the paths of its streets.
+    """Apply a checked notice to an entity that is locked, and keep its event. `paths` are the paths of its streets, `finder`
+    the permit table where the caller has it at hand.
 
     It moved when its address reads otherwise or its grid is another one. Raises Refusal as `prepare` does. Flushes.
     """
-    values, warnings = _new_values(session, notice, entity)
+    values, warnings = _new_values(session, notice, finder)
     grid_before, was_active, sectors_before = entity.grid_code, entity.status == "active", list(entity.permit_sectors)
     values |= _new_place(session, notice, entity, paths, today)
     changed = sorted(name for name, value in values.items() if getattr(entity, name) != value)
@@ -272,14 +301,16 @@ def change(
     )
 
 
-def _new_values(session: Session, notice: RegistryNotice, entity: Entity) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _new_values(
+    session: Session, notice: RegistryNotice, finder: SectorFinder | None
+) -> tuple[dict[str, Any], tuple[str, ...]]:
     """What the notice says of the entity itself, and the warnings about its credit code."""
     names = ("name", "entity_type", "registered_on", "scope", "status")
     values = {name: value for name in names if (value := getattr(notice, name)) is not None}
     if notice.kind == "deregistered":
         values.setdefault("status", "deregistered")
     if "scope" in values:
-        values["permit_sectors"] = queries.sector_finder(session)(values["scope"])
+        values["permit_sectors"] = (finder or queries.sector_finder(session))(values["scope"])
     if notice.uscc is None:
         return values, ()
     verdict = _checked_uscc(notice.uscc)

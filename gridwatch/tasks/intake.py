@@ -14,7 +14,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gridwatch.db.engine import dialect_of
-from gridwatch.db.session import savepoint
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import Actor
 from gridwatch.domain.routing import read_point
@@ -23,6 +22,7 @@ from gridwatch.entities import queries
 from gridwatch.entities import service as entities
 from gridwatch.entities.location import Place, locate
 from gridwatch.entities.models import Entity
+from gridwatch.entities.queries import AtHand
 from gridwatch.entities.service import Registered, RegistryNotice
 from gridwatch.entities.uscc import USCC_WORDS, UsccVerdict
 from gridwatch.places.queries import known_addresses
@@ -50,14 +50,25 @@ def take_in_many(
         session, {one.street_code for one in notices if one.street_code}, {one.code for one in notices}
     )
     answers = _admitted_at_once(session, notices, calendar, actor=actor, now=now, today=today)
-    for place in in_order(notices):
-        if place not in answers:
-            try:
-                with savepoint(session):
-                    answers[place] = take_in(session, notices[place], calendar, actor=actor, now=now, today=today)
-            except Refusal as refusal:
-                answers[place] = refusal
+    left = [place for place in in_order(notices) if place not in answers]
+    at_hand = _at_hand(session, [notices[place] for place in left], actor)
+    for place in left:
+        try:  # what is refused is refused before anything is written
+            answers[place] = take_in(
+                session, notices[place], calendar, actor=actor, now=now, today=today, at_hand=at_hand
+            )
+        except Refusal as refusal:
+            answers[place] = refusal
     return [answers[place] for place in range(len(notices))]
+
+
+def _at_hand(session: Session, notices: Sequence[RegistryNotice], actor: Actor) -> AtHand | None:
+    """What the changes among the events need, looked up for all of them; None where there is none."""
+    changes = [one for one in notices if one.kind != "new"]
+    if not changes:
+        return None
+    streets = {one.street_code for one in changes if one.street_code}
+    return queries.at_hand(session, actor, {one.code for one in changes}, streets, {one.event_id for one in notices})
 
 
 def in_order(notices: Sequence[RegistryNotice]) -> list[int]:

@@ -15,6 +15,7 @@ from gridwatch.domain.permits import Actor
 from gridwatch.domain.worktime import WorkCalendar
 from gridwatch.entities import service as entities
 from gridwatch.entities.models import Entity
+from gridwatch.entities.queries import AtHand
 from gridwatch.entities.service import Registered, RegistryNotice
 from gridwatch.tasks.models import Task
 from gridwatch.tasks.queries import open_first_checks, open_of_register, task_of_source
@@ -37,10 +38,26 @@ class TakenIn:
 
 
 def take_in(
-    session: Session, notice: RegistryNotice, calendar: WorkCalendar, *, actor: Actor, now: datetime, today: date
+    session: Session,
+    notice: RegistryNotice,
+    calendar: WorkCalendar,
+    *,
+    actor: Actor,
+    now: datetime,
+    today: date,
+    at_hand: AtHand | None = None,
 ) -> TakenIn:
-    """Take in one registry event with everything that follows from it. Raises what `entities.register` raises. Flushes."""
-    registered = entities.register(session, notice, actor=actor, now=now, today=today)
+    """Take in one registry event with everything that follows from it. Raises what `entities.register` raises. Flushes.
+
+    `at_hand` is what a batch has looked up for all its events.
+    """
+    registered = None
+    if at_hand is not None:
+        registered = entities.register_change(session, notice, at_hand, actor=actor, now=now, today=today)
+    if registered is None:
+        registered = entities.register(session, notice, actor=actor, now=now, today=today)
+        if at_hand is not None:
+            at_hand.known.add(notice.event_id)
     return TakenIn(registered, follow(session, registered, notice, calendar, now=now))
 
 
