@@ -88,7 +88,7 @@ def begin(session: Session, area: Area, order: Order, *, actor: Actor, now: date
 def make_targets(session: Session, campaign_id: str, grid_code: str, *, now: datetime) -> int:
     """Make the targets of a campaign in one grid; returns their number, 0 where they were made before. Flushes."""
     row = queries.grid_to_make(session, campaign_id, grid_code)
-    campaign = session.get_one(Campaign, campaign_id)
+    campaign = session.get_one(Campaign, campaign_id, with_for_update={"read": True})  # it is not closed meanwhile
     if row is None or campaign.state != "open":
         return 0
     calendar = current_calendar(session)
