@@ -25,6 +25,8 @@ BENCHES = {
     "load": "bench.load",
     "handover": "bench.handover",
     "tick": "bench.tick",
+    "intake": "bench.intake",
+    "cycle": "bench.cycle",
     "leads": "bench.leads",
     "pull": "bench.pull",
     "push": "bench.push",

@@ -77,6 +77,9 @@ class Settings:
     export_key_file: str = _setting(
         "", "Private key that opens exports of phones, made at first use; empty: <files_dir>.export-key.pem."
     )
+    intake_dir: str = _setting(
+        "", "Folder into which the register drops files of its events (docs/intake.md); empty: none is looked at."
+    )
     files_per_item: int = _setting(9, "How many files a visit or a lead may bring.")
     outbound_hosts: str = _setting(
         "", "Hosts that this server may connect to for messages, as `host` or `host:port`, separated by commas."

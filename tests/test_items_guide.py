@@ -5,6 +5,7 @@ An example is a fenced block whose first line says what it is:
     json item                       can be published; the blocks after it are about it
     json answer CONDITION           a finding for it, which is complete and meets this condition
     json rule true|false ANSWERS    whether the rule holds for the answers
+    json repeats CODE               the cycle of an item that is delivered
     json burden CODE                the burden of its ordinary result
     json lead                       the payload of lead.report
     json refused PATH               these members in place of its own are refused, there
@@ -20,9 +21,11 @@ from typing import Any
 import pytest
 
 from gridwatch.domain import burden, form_checks
+from gridwatch.domain.cycles import WHOM
 from gridwatch.domain.form_checks import ELEMENTS, KEYWORDS, KNOWN, PHOTOS, REGISTERED, UNWANTED, item_problems
 from gridwatch.domain.form_rules import OPERATORS, holds
 from gridwatch.domain.forms import FORMATS, read
+from gridwatch.domain.item_catalogue import BUILT_IN
 from tests.fixtures import Caller, World
 
 GUIDE = (Path(__file__).parents[1] / "docs/items.md").read_text(encoding="utf-8")
@@ -35,7 +38,7 @@ def told(what: str) -> list[tuple[str, Any]]:
 
 
 def test_every_example_is_one_of_those_that_are_run():
-    assert {what for what, _, _ in BLOCKS} == {"item", "answer", "rule", "burden", "lead", "refused"}
+    assert {what for what, _, _ in BLOCKS} == {"item", "answer", "rule", "burden", "lead", "repeats", "refused"}
     assert GUIDE.count("```json") == len(BLOCKS)
 
 
@@ -74,6 +77,11 @@ def test_what_is_refused_is_refused_there(path: str, members: dict[str, Any]):
     assert [one["path"] for one in item_problems(changed)] == [path]
 
 
+@pytest.mark.parametrize(("code", "repeats"), told("repeats"))
+def test_a_cycle_is_as_delivered(code: str, repeats: dict[str, Any]):
+    assert next(one for one in BUILT_IN if one["code"] == code)["repeats"] == repeats
+
+
 def test_the_payload_of_a_lead_names_a_condition_of_the_item():
     ((_, payload),) = told("lead")
     assert set(payload) == {"visit_id", "transfer"}
@@ -81,7 +89,7 @@ def test_the_payload_of_a_lead_names_a_condition_of_the_item():
 
 
 def test_the_tables_of_the_guide_leave_nothing_out():
-    members = {*ITEM, "every_visit"}
+    members = {*ITEM, "every_visit", "repeats", "sooner", *WHOM}
     keywords = set().union(*KEYWORDS.values())
     for name in (*members, *keywords, *PHOTOS, *KNOWN, *FORMATS):
         assert f"`{name}`" in GUIDE, name

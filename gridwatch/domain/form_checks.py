@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from gridwatch.domain.cycles import MOST_MONTHS, WHOM
 from gridwatch.domain.form_rules import Problem, names_in, problem, rule_problems
 from gridwatch.domain.forms import FORMATS, Form, Words, read
 from gridwatch.domain.lead_words import CATEGORIES
@@ -62,6 +63,7 @@ _ITEM = {
     "every_visit",
     "ordinary",
     "photos",
+    "repeats",
     "fields",
     "transfers",
 }
@@ -115,6 +117,37 @@ def _item(item: Form) -> Iterator[Problem]:
     kinds: dict[str, str] = {}
     yield from _fields(item.get("fields"), "fields", kinds, rows_allowed=True)
     yield from _transfers(item.get("transfers", []), kinds)
+    if "repeats" in item:
+        yield from _repeats(item["repeats"], kinds)
+
+
+def _repeats(told: Any, kinds: Mapping[str, str]) -> Iterator[Problem]:
+    """How often an item is asked: {"months", "of", "sooner": {"months", "when"}}."""
+    if not isinstance(told, Mapping):
+        yield problem("repeats", "应为对象", "an object is needed")
+        return
+    yield from _unknown(told, {"months", "of", "sooner"}, "repeats")
+    yield from _months(told.get("months"), "repeats.months", MOST_MONTHS)
+    if not (isinstance(told.get("of", "entity"), str) and told.get("of", "entity") in WHOM):
+        yield problem("repeats.of", f"只能是 {'、'.join(WHOM)}", f"one of {', '.join(WHOM)}")
+    if "sooner" not in told:
+        return
+    sooner = told["sooner"]
+    if not isinstance(sooner, Mapping):
+        yield problem("repeats.sooner", "应为对象", "an object is needed")
+        return
+    yield from _unknown(sooner, {"months", "when"}, "repeats.sooner")
+    months = told.get("months")
+    yield from _months(sooner.get("months"), "repeats.sooner.months", (months if type(months) is int else 2) - 1)
+    top = {
+        name: kind for name, kind in kinds.items() if "." not in name
+    }  # what one answer says, not the rows of a list
+    yield from rule_problems(sooner.get("when"), "repeats.sooner.when", top)
+
+
+def _months(value: Any, path: str, most: int) -> Iterator[Problem]:
+    if not (type(value) is int and 1 <= value <= most):
+        yield problem(path, f"应为 1 至 {most} 的整数", f"a whole number from 1 to {most} is needed")
 
 
 def _ordinary(item: Form) -> Iterator[Problem]:

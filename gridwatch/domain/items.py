@@ -146,7 +146,8 @@ def check_findings(items: Iterable[str], payload: Any, forms: Forms) -> list[Pro
     `items` are the codes that the task asks for, `forms` those by which they are judged.
     The payload is {"result": one of RESULTS, "findings": [{"item": "RG01", question: answer, …}], "remarks": text}. With
     result `done` every item has exactly one finding; any other result may bring findings and need not. Members that no
-    form knows are left alone: the visit is kept word for word.
+    form knows are left alone: the visit is kept word for word. A `visit_kind` but `worker` is refused: inspections are made
+    by officers, elsewhere (国办发〔2024〕54号).
     """
     if not isinstance(payload, Mapping):
         return [problem("", "应为对象", "this should be an object")]
@@ -155,6 +156,10 @@ def check_findings(items: Iterable[str], payload: Any, forms: Forms) -> list[Pro
     if not isinstance(result, str) or result not in RESULTS:
         problems.append(problem("result", f"只能填：{'、'.join(RESULTS)}", f"one of: {', '.join(RESULTS)}"))
     problems += _remarks_problems(payload.get("remarks"))
+    if payload.get("visit_kind", "worker") != "worker":
+        problems.append(
+            problem("visit_kind", "网格员的走访不是行政检查", "the visit of a worker is no administrative inspection")
+        )
     findings = payload.get("findings", [])
     if not isinstance(findings, list):
         return [*problems, problem("findings", "应为数组", "this should be a list")]

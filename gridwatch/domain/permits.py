@@ -124,6 +124,10 @@ PERMITS: dict[str, dict[Role, Scope]] = {
     "complaint.decide": {_IC: Scope.AREA},                            # taking in, answering, making a task or lead, rejecting
     "work.hand_over":  dict.fromkeys((_CD, _SD), Scope.AREA),         # workload, and all open work of one to another
     "grid.edit":       {_SD: Scope.AREA},                             # grids drawn anew
+    "task.order":      dict.fromkeys((_SD, _SO), Scope.AREA),         # cycles of the street, and its campaigns
+    "inspection.record": dict.fromkeys((_DR, _DO, _DL), Scope.DEPARTMENT),  # administrative inspections, by officers alone
+    "inspection.read": {**_DESKS, **_UNITS, _AU: Scope.AREA},
+    "inspection.cap":  {_SO: Scope.AREA},                             # how often a year an entity may be inspected
     "registry.intake": {_PO: Scope.AREA},                             # registration events
     "lead.read":       {_W: Scope.GRID, _M: Scope.OWN, _IC: Scope.OWN, **_DESKS, **_UNITS, _AU: Scope.AREA},
     "lead.report":     {_W: Scope.GRID, _M: Scope.GRID, _IC: Scope.AREA},

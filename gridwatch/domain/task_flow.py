@@ -14,6 +14,22 @@ from gridwatch.domain.errors import Refusal
 from gridwatch.domain.worktime import CHINA, WorkCalendar, local_day
 
 FIRST_CHECK_DAYS = 10  # work days from the registry event to the first check 首检 (domain.md §4d, RG01)
+FOLLOW_UP_DAYS = CYCLE_DAYS = FIRST_CHECK_DAYS  # as long for what was to be put right, and for a cyclic visit
+
+KINDS: dict[str, tuple[str, str]] = {
+    "first_check": ("首检", "first check"),  # a registry event
+    "recheck": ("复检", "recheck"),  # a notice that was served
+    "verify": ("核查结案", "closing verification"),  # a lead that was handled
+    "follow_up": ("督促整改", "follow-up"),  # a finding that counts only when it is still so
+    "cycle": ("周期巡查", "cyclic visit"),  # the cycle of an item
+    "campaign": ("专项", "campaign"),  # an order of the street
+}
+OF_REGISTER = frozenset({"first_check", "follow_up", "cycle", "campaign"})  # pointless once the entity moved or ended
+COUNTED = (
+    "first_check",
+    "follow_up",
+    "cycle",
+)  # whose day is counted from their cause; a lead's duty or an order decides others
 
 STATES: dict[str, tuple[str, str]] = {
     "planned": ("待分派", "waiting for a grid"),
@@ -61,6 +77,9 @@ STEPS: dict[str, Step] = {
 CLOSE_CODES: dict[str, tuple[str, str, str]] = {
     "entity_moved": ("supersede", "主体已迁址", "the entity moved"),
     "entity_gone": ("supersede", "主体已注销、吊销或迁出", "the entity is no longer active here"),
+    "ticked_off": ("cancel", "已销号", "ticked off by the desk"),
+    "campaign_closed": ("cancel", "专项已结束", "the campaign was closed"),
+    "not_due": ("cancel", "不再需要", "no longer needed"),
     "merged": ("supersede", "已并入其他任务", "merged into another task"),
     "lead_closed": ("cancel", "线索已办结", "the lead was closed"),
     "lead_moved": ("cancel", "线索已转他处", "the lead went elsewhere"),
@@ -78,6 +97,7 @@ def after(state: str, act: str) -> str:
 
 # --- visits ----------------------------------------------------------------------------------------------------------
 
+TWO_ATTEMPTS = OF_REGISTER  # what closed doors end; a lead waits for its answer
 COUNT_AS_ABSENT = frozenset({"closed_door", "not_found"})  # twice with RG01: candidate for XS01, never a lead by itself
 APART = timedelta(hours=1)  # what "at different hours" means at least
 
@@ -102,13 +122,13 @@ def _time_of_day(moment: datetime) -> timedelta:
 def act_of_visit(kind: str, result: str, closed_doors: Iterable[datetime], calendar: WorkCalendar) -> str:
     """The act that an accepted visit is: finish, give_up or attempt.
 
-    `closed_doors` are the instants of all attempts that met a closed door, this one included. A refusal is a finding
-    and finishes the task; a closed door gives up a first check only by `ends_by_closed_doors`; whatever else kept the
-    worker away leaves the task for the next attempt.
+    `closed_doors` are the instants of all attempts that met a closed door, this one included. A refusal is a finding and
+    finishes the task; closed doors give up what the register, a cycle or a campaign asked, and only by
+    `ends_by_closed_doors`; whatever else kept the worker away leaves the task for the next attempt.
     """
     if result in ("done", "refused"):
         return "finish"
-    if result == "closed_door" and kind == "first_check" and ends_by_closed_doors(closed_doors, calendar):
+    if result == "closed_door" and kind in TWO_ATTEMPTS and ends_by_closed_doors(closed_doors, calendar):
         return "give_up"
     return "attempt"
 

@@ -69,6 +69,8 @@ class _Known:
 
 def _addresses(session: Session, codes: Collection[str]) -> dict[str | None, _Known]:
     found: dict[str | None, _Known] = {}
+    if not codes:
+        return found
     columns = (Address.code, Address.grid_code, Address.area_path, Address.lon, Address.lat, Address.datum)
     rows = session.execute(select(*columns).where(dialect_of(session).among(Address.code, codes)))
     for code, grid_code, area_path, lon, lat, datum in rows:
@@ -78,5 +80,7 @@ def _addresses(session: Session, codes: Collection[str]) -> dict[str | None, _Kn
 
 
 def _grid_paths(session: Session, codes: Collection[str], on: date) -> dict[str, str]:
+    if not codes:
+        return {}
     statement = select(Grid.code, Grid.area_path).where(dialect_of(session).among(Grid.code, codes), valid_on(on))
     return dict(session.execute(statement).all())

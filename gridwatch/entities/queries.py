@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from gridwatch.areas.models import Area
@@ -101,6 +103,61 @@ def known_codes(session: Session, codes: Collection[str]) -> set[str]:
 def registry_event(session: Session, event_id: str) -> RegistryEvent | None:
     """The event with this id, if it was taken in."""
     return session.get(RegistryEvent, event_id)
+
+
+def known_events(session: Session, event_ids: Collection[str]) -> set[str]:
+    """Which of these event ids were taken in before."""
+    statement = select(RegistryEvent.event_id)
+    return set(session.scalars(statement.where(dialect_of(session).among(RegistryEvent.event_id, event_ids))))
+
+
+@dataclass(slots=True)
+class AtHand:
+    """What a batch of changes looked up and locked once: entities by the register's code, paths of streets, the event ids that
+    are known, and (entity id, kind) → the latest day of an event of that kind."""
+
+    entities: dict[str, Entity]
+    paths: dict[str, str]
+    known: set[str]
+    latest: dict[tuple[str, str], date]
+    finder: SectorFinder
+
+
+def at_hand(
+    session: Session, actor: Actor, codes: Collection[str], streets: Collection[str], events: Collection[str]
+) -> AtHand:
+    """Look up and lock, in order, the entities with these codes that the actor takes in, with what their events are held against.
+
+    The registers of their streets must be locked (`lock_registers`).
+    """
+    among = dialect_of(session).among
+    found = (
+        entities_within(actor, "registry.intake").where(among(Entity.code, codes)).order_by(Entity.id).with_for_update()
+    )
+    entities = {one.code: one for one in session.scalars(found, execution_options={"populate_existing": True})}
+    wanted = sorted({*streets, *(one.street_code for one in entities.values())})
+    areas = select(Area).where(Area.code.in_(wanted), Area.level == "street")
+    paths = {area.code: area.path for area in session.scalars(within(areas, actor, "registry.intake", AREA_REACH))}
+    latest = select(RegistryEvent.entity_id, RegistryEvent.kind, func.max(RegistryEvent.occurred_on))
+    latest = latest.where(among(RegistryEvent.entity_id, [one.id for one in entities.values()]))
+    rows = session.execute(latest.group_by(RegistryEvent.entity_id, RegistryEvent.kind))
+    days = {(entity_id, kind): day for entity_id, kind, day in rows}
+    return AtHand(entities, paths, known_events(session, events), days, sector_finder(session))
+
+
+def has_later(session: Session, entity_id: str, kind: str, day: date) -> bool:
+    """Whether an event of this kind with a later local day than `day` was taken in for the entity."""
+    later = select(RegistryEvent.event_id).where(
+        RegistryEvent.entity_id == entity_id, RegistryEvent.kind == kind, RegistryEvent.occurred_on > day
+    )
+    return session.scalar(later.limit(1)) is not None
+
+
+def entities_by_code(session: Session, codes: Collection[str]) -> dict[str, Entity]:
+    """Code → entity of those that there are, whoever asks."""
+    return {
+        one.code: one for one in session.scalars(select(Entity).where(dialect_of(session).among(Entity.code, codes)))
+    }
 
 
 def sector_finder(session: Session) -> SectorFinder:

@@ -28,6 +28,7 @@ from gridwatch.entities import addresses, queries
 from gridwatch.entities.documents import entity_document
 from gridwatch.entities.location import Place, locate
 from gridwatch.entities.models import Entity, EntityAddress, RegistryEvent
+from gridwatch.entities.queries import AtHand
 from gridwatch.entities.uscc import USCC_WORDS, UsccVerdict, check_uscc
 
 KINDS = ("new", "address", "scope", "details", "deregistered")
@@ -72,9 +73,10 @@ _MEMBERS = tuple(member.name for member in fields(RegistryNotice))
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What became of an event: `effect` is created, changed, unchanged or duplicate (this event was here before).
+    """What became of an event: `effect` is created, changed, unchanged, duplicate (this event was here before) or outdated
+    (a later event of its kind was here before, so that it changes nothing).
 
-    `moved`, `ended` and `sectors_changed` say what follows for tasks; `warnings` are keys of USCC_WORDS.
+    `moved`, `ended`, `sectors_changed` and `sectors_added` say what follows for tasks; `warnings` are keys of USCC_WORDS.
     """
 
     entity: Entity
@@ -82,6 +84,7 @@ class Registered:
     moved: bool = False
     ended: bool = False
     sectors_changed: bool = False
+    sectors_added: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -96,6 +99,8 @@ class Admission:
 
 def register(session: Session, notice: RegistryNotice, *, actor: Actor, now: datetime, today: date) -> Registered:
     """Take in one event of the register, once per event id. `today` is the local day of `now`. Flushes.
+
+    Events may come out of order: what a later event of the same kind said stands, and the earlier one is only kept.
 
     Raises Refusal, having changed nothing: 404 `area.not_found`, `entity.not_found` or `address.not_found`; 409
     `registry.event_reused` (same id, other content) or `registry.entity_known` (`new` for a code that is taken); 422
@@ -119,7 +124,39 @@ def register(session: Session, notice: RegistryNotice, *, actor: Actor, now: dat
     check_notice(notice, today)
     if notice.kind == "new":
         return _register_new(session, notice, paths, actor=actor, now=now, today=today)
-    return change(session, notice, queries.lock_entity(session, entity.id), paths, actor=actor, now=now, today=today)
+    entity = queries.lock_entity(session, entity.id)
+    if queries.has_later(session, entity.id, notice.kind, notice.occurred_on):
+        return _outdated(session, notice, entity, actor=actor, now=now)
+    return change(session, notice, entity, paths, actor=actor, now=now, today=today)
+
+
+def register_change(
+    session: Session, notice: RegistryNotice, at_hand: AtHand, *, actor: Actor, now: datetime, today: date
+) -> Registered | None:
+    """The same for a change, by what a batch has at hand; None where that does not answer it, and `register` has to. Flushes."""
+    entity = at_hand.entities.get(notice.code)
+    street = notice.street_code or (entity.street_code if entity is not None else "")
+    if notice.kind == "new" or entity is None or notice.event_id in at_hand.known or street not in at_hand.paths:
+        return None
+    check_notice(notice, today)
+    key = entity.id, notice.kind
+    if at_hand.latest.get(key, notice.occurred_on) > notice.occurred_on:
+        registered = _outdated(session, notice, entity, actor=actor, now=now)
+    else:
+        registered = change(
+            session, notice, entity, at_hand.paths, actor=actor, now=now, today=today, finder=at_hand.finder
+        )
+        at_hand.latest[key] = notice.occurred_on
+    at_hand.known.add(notice.event_id)
+    return registered
+
+
+def _outdated(session: Session, notice: RegistryNotice, entity: Entity, *, actor: Actor, now: datetime) -> Registered:
+    """Keep an event that a later one of its kind has overtaken."""
+    session.add(RegistryEvent(**_event_row(notice, entity.id, now)))
+    session.flush()
+    _record(session, notice, entity, {"outdated": True}, actor=actor, now=now)
+    return Registered(entity, "outdated")
 
 
 def check_notice(notice: RegistryNotice, today: date) -> None:
@@ -131,6 +168,13 @@ def check_notice(notice: RegistryNotice, today: date) -> None:
         raise Refusal("registry.day_in_future", day=notice.occurred_on.isoformat(), today=today.isoformat())
     if notice.occurred_on.year < FIRST_YEAR:
         raise DateOutsideCalendar(notice.occurred_on.isoformat())
+
+
+def check_new(notice: RegistryNotice, today: date) -> UsccVerdict:
+    """The same for a `new` one with its credit code and its point. Returns the verdict on the code; raises Refusal (422)."""
+    check_notice(notice, today)
+    read_point(notice.lon, notice.lat, notice.datum)
+    return _checked_uscc(notice.uscc or "")
 
 
 # --- new entities: one by one or many at once ------------------------------------------------------------------------
@@ -205,8 +249,13 @@ def _register_new(
     if not admitted:
         raise Refusal("registry.entity_known", code=notice.code)
     entity = session.get_one(Entity, admitted[0].row["id"])
-    _record(session, notice, entity, {"routed_by": entity.routed_by, "grid": entity.grid_code}, actor=actor, now=now)
+    record_new(session, notice, entity, actor=actor, now=now)
     return Registered(entity, "created", warnings=admitted[0].warnings)
+
+
+def record_new(session: Session, notice: RegistryNotice, entity: Entity, *, actor: Actor, now: datetime) -> None:
+    """The event of one entity that was admitted."""
+    _record(session, notice, entity, {"routed_by": entity.routed_by, "grid": entity.grid_code}, actor=actor, now=now)
 
 
 # --- changes ---------------------------------------------------------------------------------------------------------
@@ -221,12 +270,14 @@ def change(
     actor: Actor,
     now: datetime,
     today: date,
+    finder: SectorFinder | None = None,
 ) -> Registered:
-    """Apply a checked notice to an entity that is locked, and keep its event. `paths` are the paths of its streets.
+    """Apply a checked notice to an entity that is locked, and keep its event. `paths` are the paths of its streets, `finder`
+    the permit table where the caller has it at hand.
 
     It moved when its address reads otherwise or its grid is another one. Raises Refusal as `prepare` does. Flushes.
     """
-    values, warnings = _new_values(session, notice, entity)
+    values, warnings = _new_values(session, notice, finder)
     grid_before, was_active, sectors_before = entity.grid_code, entity.status == "active", list(entity.permit_sectors)
     values |= _new_place(session, notice, entity, paths, today)
     changed = sorted(name for name, value in values.items() if getattr(entity, name) != value)
@@ -250,18 +301,21 @@ def change(
         moved=active and ("address_text" in changed or entity.grid_code != grid_before),
         ended=was_active and not active,
         sectors_changed=entity.permit_sectors != sectors_before,
+        sectors_added=not set(entity.permit_sectors) <= set(sectors_before),
         warnings=warnings,
     )
 
 
-def _new_values(session: Session, notice: RegistryNotice, entity: Entity) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _new_values(
+    session: Session, notice: RegistryNotice, finder: SectorFinder | None
+) -> tuple[dict[str, Any], tuple[str, ...]]:
     """What the notice says of the entity itself, and the warnings about its credit code."""
     names = ("name", "entity_type", "registered_on", "scope", "status")
     values = {name: value for name in names if (value := getattr(notice, name)) is not None}
     if notice.kind == "deregistered":
         values.setdefault("status", "deregistered")
     if "scope" in values:
-        values["permit_sectors"] = queries.sector_finder(session)(values["scope"])
+        values["permit_sectors"] = (finder or queries.sector_finder(session))(values["scope"])
     if notice.uscc is None:
         return values, ()
     verdict = _checked_uscc(notice.uscc)

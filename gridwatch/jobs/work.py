@@ -6,17 +6,21 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from flask import current_app
 from sqlalchemy.orm import Session
 
 from gridwatch.calendars.queries import current_calendar
+from gridwatch.campaigns import queries as campaigns
+from gridwatch.campaigns import service as making
 from gridwatch.complaints import limits
 from gridwatch.config import Settings
 from gridwatch.db.base import db
 from gridwatch.db.session import transaction
 from gridwatch.domain.permits import SYSTEM
 from gridwatch.domain.worktime import CHINA, local_day
+from gridwatch.exchange import dropping
 from gridwatch.files import sweeping
 from gridwatch.leads import digest, reminders
 from gridwatch.leads import recompute as recomputing
@@ -28,12 +32,15 @@ from gridwatch.notices.outbound import Undelivered
 from gridwatch.people import sign_in
 from gridwatch.sync import housekeeping, snapshots
 from gridwatch.sync.pull import NEWEST_SCHEMA
+from gridwatch.tasks import cycles
 from gridwatch.tasks import dues as task_dues
 from gridwatch.transfers import service as transfers
 
 DUTIES_A_BATCH = 500
 NOTICES_A_BATCH = 1_000
 SMALL_HOURS = range(2, 6)  # of the day in China
+GRIDS_A_TICK = 5_000
+PLANNING_S = 30  # seconds of a tick that planning visits has: reminders must not wait for it
 SENDING_S = 20  # seconds of a tick that each channel has
 
 Did = dict[str, int]
@@ -143,6 +150,38 @@ def release_held_items(now: datetime) -> Did:
     """Apply pushed items whose dependency has come, and hand to a person those that waited too long (sync-protocol, 4)."""
     with transaction() as session:
         return housekeeping.release_overdue(session, now)
+
+
+def make_campaign_targets(now: datetime) -> Did:
+    """Make the targets of campaigns that have begun, grid by grid; what one tick has no time for is left to the next one."""
+    did, until = Counter(grids=0, targets=0), time.monotonic() + PLANNING_S
+    with transaction() as session:
+        waiting = campaigns.waiting(session, local_day(now))
+    for campaign_id, grid_code in waiting:
+        with transaction() as session:
+            did.update(grids=1, targets=making.make_targets(session, campaign_id, grid_code, now=now))
+        if time.monotonic() > until:
+            break
+    return dict(did)
+
+
+def plan_cycles(now: datetime) -> Did:
+    """Make the cyclic visits of the day, grid by grid; what one tick has no time for is left to the next one."""
+    did, until = Counter(grids=0, visits=0), time.monotonic() + PLANNING_S
+    with transaction() as session:
+        waiting = cycles.grids_to_plan(session, now, GRIDS_A_TICK)
+    for grid_code in waiting:
+        with transaction() as session:
+            did.update(grids=1, visits=cycles.plan_grid(session, grid_code, current_calendar(session), now=now))
+        if time.monotonic() > until:
+            break
+    return dict(did)
+
+
+def take_in_drops(now: datetime) -> Did:
+    """Take in the files that the register dropped into the folder of the setting, and write their receipts (docs/intake.md)."""
+    settings: Settings = current_app.config["GRIDWATCH"]
+    return dropping.take_in_folder(Path(settings.intake_dir), now) if settings.intake_dir else {"files": 0}
 
 
 def clean_sign_ins(now: datetime) -> Did:

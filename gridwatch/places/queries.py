@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
@@ -66,6 +66,17 @@ def grid_in_reach(session: Session, actor: Actor, operation: str, code: str, on:
     return grid
 
 
+def grids_in(session: Session, area_path: str, *, on: date) -> list[str]:
+    """Codes of the grids of an area that are valid on the local day `on`, in order."""
+    inside = Grid.area_path.startswith(area_path, autoescape=True)
+    return list(session.scalars(select(Grid.code).where(inside, valid_on(on)).order_by(Grid.code)))
+
+
+def known_addresses(session: Session, codes: Collection[str]) -> set[str]:
+    """Which of these standard addresses there are."""
+    return set(session.scalars(select(Address.code).where(dialect_of(session).among(Address.code, codes))))
+
+
 def grid_at(session: Session, lon: float, lat: float, *, on: date) -> Grid | None:
     """The grid around a WGS-84 point (degrees) that is valid on the local day `on`, or None.
 
@@ -116,7 +127,7 @@ def address_in_reach(session: Session, actor: Actor, code: str, operation: str =
     return address
 
 
-def grids_in(session: Session, bounds: Sequence[float], on: date) -> list[Grid]:
+def grids_near(session: Session, bounds: Sequence[float], on: date) -> list[Grid]:
     """The grids valid on a day whose boxes meet a frame (west, south, east, north; WGS-84 degrees), by code."""
     dialect, (west, south, east, north) = dialect_of(session), (float(edge) for edge in bounds)
     near = dialect.spatial_join("grid", "shape", "asked.frame")

@@ -1,4 +1,4 @@
-"""Due days of first checks after a calendar change: held against the new calendar in batches, each its own transaction.
+"""Due days of first checks, follow-ups and cyclic visits after a calendar change: held against it in batches, each a transaction.
 
 The work may be killed and run again, by several processes: `calendar_version` of a task says which calendar it was last
 held against. Rechecks and verifications hang on obligations of a lead and move with those, by `service.move_due`.
@@ -18,7 +18,7 @@ from gridwatch.audit.models import Event
 from gridwatch.calendars.changes import OpenDate
 from gridwatch.calendars.queries import calendar_at
 from gridwatch.domain.obligations import ObligationKind, recomputed_due
-from gridwatch.domain.task_flow import FIRST_CHECK_DAYS
+from gridwatch.domain.task_flow import COUNTED, FIRST_CHECK_DAYS
 from gridwatch.domain.worktime import Due, WorkCalendar
 from gridwatch.tasks.models import Task
 from gridwatch.tasks.service import move_due
@@ -27,13 +27,13 @@ from gridwatch.tasks.service import move_due
 def recompute(
     session: Session, calendar: WorkCalendar, *, today: date, at: datetime, limit: int = 500
 ) -> dict[str, int]:
-    """Hold at most `limit` open first checks against `calendar`: {"taken", "moved"}. Call until `taken` is 0.
+    """Hold at most `limit` open tasks of the COUNTED kinds against `calendar`: {"taken", "moved"}. Call until `taken` is 0.
 
     Provisional → official and official → official move as an obligation with a single date does (domain.md §4c, R3, R11).
     """
     tasks = session.scalars(
         select(Task)
-        .where(Task.kind == "first_check", Task.closed_at.is_(None), Task.calendar_version < calendar.version)
+        .where(Task.kind.in_(COUNTED), Task.closed_at.is_(None), Task.calendar_version < calendar.version)
         .order_by(Task.calendar_version, Task.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -54,11 +54,11 @@ def recompute(
 
 
 def would_be(session: Session, calendar: WorkCalendar, *, today: date) -> Iterator[OpenDate]:
-    """Every open first check with the due day that it has, and the one that `calendar` would give it. Writes nothing."""
+    """Every open task of the COUNTED kinds with the due day that it has, and the one that `calendar` would give it. Writes nothing."""
     new_due = _Dues(calendar, today)
     rows = session.execute(
         select(Task.id, Task.title, Task.area_path, Task.start_on, Task.due_on, Task.provisional).where(
-            Task.kind == "first_check", Task.closed_at.is_(None)
+            Task.kind.in_(COUNTED), Task.closed_at.is_(None)
         )
     )
     for row in rows:

@@ -11,13 +11,13 @@ from werkzeug.exceptions import UnprocessableEntity
 from gridwatch.calendars.queries import current_calendar, paper_of
 from gridwatch.db.base import db
 from gridwatch.domain.errors import Refusal
+from gridwatch.domain.task_flow import OPEN
 from gridwatch.domain.worktime import local_day
 from gridwatch.entities.queries import lock_registers
 from gridwatch.entities.service import RegistryNotice
-from gridwatch.entities.uscc import USCC_WORDS
 from gridwatch.files.queries import attachments
-from gridwatch.tasks import dues, queries, schemas, service
-from gridwatch.tasks.models import Task
+from gridwatch.tasks import cycles, dues, intake, queries, schemas, service
+from gridwatch.tasks.models import CycleOrder, Task
 from gridwatch.tasks.registration import TakenIn, take_in
 from gridwatch.tasks.suggestions import suggestions
 from gridwatch.web.api import Blueprint
@@ -37,8 +37,10 @@ _VISIT = [name for name in schemas.VisitOut().fields if name != "attachments"]
 @blueprint.response(200, schemas.TaskPage)
 @permit("task.read")
 def list_tasks(query: dict[str, Any]) -> dict[str, Any]:
-    """The tasks within reach, of one state or grid."""
-    return _page(queries.tasks_within(current_actor(), state=query["state"], grid=query["grid"]), query)
+    """The tasks within reach, of one state, grid or door."""
+    return _page(
+        queries.tasks_within(current_actor(), state=query["state"], grid=query["grid"], door=query["door"]), query
+    )
 
 
 @blueprint.get("/tasks/queue")
@@ -66,6 +68,24 @@ def get_task(task_id: str) -> dict[str, Any]:
             for visit in visits
         ]
     }
+
+
+@blueprint.get("/tasks/<task_id>/door")
+@blueprint.response(200, schemas.DoorOut)
+@permit("task.read", hidden="task.not_found")
+def get_door(task_id: str) -> dict[str, Any]:
+    """The door of a task: every open task there within reach, and what was done there lately."""
+    session, actor = db.session(), current_actor()
+    task = queries.task_in_reach(session, actor, task_id)
+    tasks = [task] if task.state in OPEN else []
+    if task.door is not None:
+        statement = queries.tasks_within(actor, state="open", door=task.door)
+        tasks = list(session.scalars(statement.order_by(Task.due_on, Task.id)))
+    return {
+        "door": task.door, "address_text": task.address_text, "tasks": tasks,
+        "items": sorted({item for one in tasks for item in one.items}),
+        "done_here": queries.done_lately(session, {task.door}, local_day(now()))[task.door],
+    }  # fmt: skip
 
 
 @blueprint.get("/tasks/<task_id>/why")
@@ -103,6 +123,30 @@ def route_task(body: dict[str, Any], task_id: str) -> Task:
     return service.route_by_hand(session, task, body["grid_code"], actor=actor, at=now())
 
 
+@blueprint.get("/cycles")
+@blueprint.response(200, schemas.CyclesOut)
+@permit("task.read")
+def get_cycles() -> dict[str, Any]:
+    """Which items repeat how often, where they do, and how many visits were planned today."""
+    session, actor, today = db.session(), current_actor(), local_day(now())
+    return {
+        "items": cycles.cycles_of(session, today), "orders": queries.cycle_orders_within(session, actor),
+        "planned_today": queries.planned_within(session, actor, today),
+    }  # fmt: skip
+
+
+@blueprint.post("/cycles")
+@blueprint.arguments(schemas.CycleOrderIn)
+@blueprint.response(200, schemas.CycleOrderOut)
+@permit("task.order")
+@writes
+def order_cycles(body: dict[str, Any]) -> CycleOrder:
+    """Have the items repeat in an area of one's own from a day on, or until one."""
+    session, actor = db.session(), current_actor()
+    area = queries.area_in_reach(session, actor, body["area_code"])
+    return cycles.order(session, area, body["from_on"], body["until_on"], actor=actor, now=now())
+
+
 @blueprint.post("/registry/events")
 @blueprint.arguments(schemas.RegistryIn)
 @blueprint.response(200, schemas.RegistryOut)
@@ -113,14 +157,21 @@ def post_registry_events(body: dict[str, Any]) -> dict[str, Any]:
     if len(body["events"]) > MOST_EVENTS:
         raise Refusal("http.too_large", most=MOST_EVENTS)
     events = [_read(event) for event in body["events"]]
-    notices = [event for event in events if isinstance(event, RegistryNotice)]
-    streets = {notice.street_code for notice in notices if notice.street_code}
-    lock_registers(db.session(), streets, {notice.code for notice in notices})
     if schemas.is_alone(request.get_json(force=True)):
-        if isinstance(events[0], UnprocessableEntity):
-            raise events[0]
-        return {"results": [_taken_in(events[0])]}
-    return {"results": [_answer(raw, event) for raw, event in zip(body["events"], events, strict=True)]}
+        return {"results": [_alone(events[0])]}
+    session, moment = db.session(), now()
+    notices = [event for event in events if isinstance(event, RegistryNotice)]
+    answers = iter(
+        intake.take_in_many(
+            session, notices, current_calendar(session), actor=current_actor(), now=moment, today=local_day(moment)
+        )
+    )
+    return {
+        "results": [
+            _answer(raw, event, next(answers) if isinstance(event, RegistryNotice) else event)
+            for raw, event in zip(body["events"], events, strict=True)
+        ]
+    }
 
 
 def _page(statement: Any, query: dict[str, Any]) -> dict[str, Any]:
@@ -140,31 +191,24 @@ def _read(event: Any) -> RegistryNotice | UnprocessableEntity:
         return refused
 
 
-def _answer(raw: Any, event: RegistryNotice | UnprocessableEntity) -> dict[str, Any]:
+def _answer(
+    raw: Any, event: RegistryNotice | UnprocessableEntity, answer: intake.Answered | UnprocessableEntity
+) -> dict[str, Any]:
     """The answer to one event of several: a refusal is its answer, and changes nothing."""
-    try:
-        if isinstance(event, RegistryNotice):
-            return _taken_in(event)
-        response = from_http(event)
-    except Refusal as refusal:
-        response = problem_response(refusal)
+    if isinstance(answer, TakenIn) and isinstance(event, RegistryNotice):
+        return intake.as_json(event, answer)
+    response = problem_response(answer) if isinstance(answer, Refusal) else from_http(answer)
     event_id = raw.get("event_id") if isinstance(raw, dict) else None
-    return {
-        "event_id": event_id if isinstance(event_id, str) else None, "outcome": "refused", "entity_id": None,
-        "grid_code": None, "routed_by": None, "task_id": None, "due_on": None, "warnings": [],
-        "problem": response.get_json(),
-    }  # fmt: skip
+    return intake.refused_as_json(event_id if isinstance(event_id, str) else None, response.get_json())
 
 
-def _taken_in(notice: RegistryNotice) -> dict[str, Any]:
+def _alone(event: RegistryNotice | UnprocessableEntity) -> dict[str, Any]:
+    """The answer to one bare event: a refusal is raised."""
+    if isinstance(event, UnprocessableEntity):
+        raise event
     session, moment = db.session(), now()
-    taken: TakenIn = take_in(
-        session, notice, current_calendar(session), actor=current_actor(), now=moment, today=local_day(moment)
+    lock_registers(session, {event.street_code} if event.street_code else set(), {event.code})
+    taken = take_in(
+        session, event, current_calendar(session), actor=current_actor(), now=moment, today=local_day(moment)
     )
-    entity, task = taken.registered.entity, taken.task
-    return {
-        "event_id": notice.event_id, "outcome": taken.registered.effect, "entity_id": entity.id,
-        "grid_code": entity.grid_code, "routed_by": entity.routed_by, "task_id": task.id if task else None,
-        "due_on": task.due_on if task else None, "problem": None,
-        "warnings": [{"code": code, "zh": USCC_WORDS[code][0], "en": USCC_WORDS[code][1]} for code in taken.registered.warnings],
-    }  # fmt: skip
+    return intake.as_json(event, taken)

@@ -15,11 +15,11 @@ from gridwatch.audit import service as audit
 from gridwatch.db import feed
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.permits import SYSTEM, Actor
-from gridwatch.domain.task_flow import OPEN, after
+from gridwatch.domain.task_flow import CLOSE_CODES, OPEN, after
 from gridwatch.domain.worktime import local_day
 from gridwatch.entities.service import area_of
 from gridwatch.tasks.models import Task, Visit
-from gridwatch.tasks.queries import lock_task, moment_of, visits_of
+from gridwatch.tasks.queries import follow_ups_of, lock_task, moment_of, open_at_door, visits_of
 
 
 def withdraw_visit(session: Session, visit: Visit, reason: str, *, actor: Actor, at: datetime) -> Task | None:
@@ -42,6 +42,12 @@ def withdraw_visit(session: Session, visit: Visit, reason: str, *, actor: Actor,
             feed.touch(task)  # the phone shows the attempts that count
     visit.effect = "withdrawn"
     session.flush()
+    if task is not None:
+        for ordered in follow_ups_of(session, visit.id):
+            ordered.state = after(ordered.state, CLOSE_CODES["withdrawn"][0])
+            ordered.closed_at, ordered.close_code = at, "withdrawn"
+        for other in open_at_door(session, task):
+            feed.touch(other)  # it shows what was done at its door
     _record(session, visit, task, "task.visit_withdrawn", at, actor, {"reason": reason})
     return task
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import fields, post_load, pre_load, validate
 
+from gridwatch.domain.cycles import WHOM
 from gridwatch.domain.items import RESULTS
 from gridwatch.domain.task_flow import STATES
 from gridwatch.entities.service import KINDS, RegistryNotice
@@ -31,6 +32,7 @@ class TaskQuery(PageQuery):
 
     state = fields.String(load_default=None, validate=validate.OneOf(["open", *STATES]))
     grid = _text(1, 20, load_default=None)
+    door = _text(1, 48, load_default=None)
 
 
 class RouteIn(Input):
@@ -70,8 +72,10 @@ class TaskOut(Output):
     reason = fields.String(required=True)
     entity_id = fields.String(required=True, allow_none=True)
     lead_id = fields.String(required=True, allow_none=True)
+    campaign_id = fields.String(required=True, allow_none=True)
     address_code = fields.String(required=True, allow_none=True)
     address_text = fields.String(required=True)
+    door = fields.String(required=True, allow_none=True, metadata={"description": "Tasks of one door are one visit."})
     grid_code = fields.String(required=True, allow_none=True)
     start_on = fields.Date(required=True)
     due_on = fields.Date(required=True)
@@ -91,11 +95,77 @@ class TaskWithVisitsOut(TaskOut):
     visits = fields.List(fields.Nested(VisitOut), required=True)
 
 
+class DoneHereOut(Output):
+    """What was done at a door: the local day, the result, the items, and the role of who was there."""
+
+    on = fields.Date(required=True)
+    result = fields.String(required=True, metadata={"enum": [*RESULTS, ""]})
+    items = fields.List(fields.String(), required=True)
+    role = fields.String(required=True)
+
+
+class DoorOut(Output):
+    """The card of a door: every open task there as one visit, and what was done there in the last 30 days."""
+
+    door = fields.String(required=True, allow_none=True)
+    address_text = fields.String(required=True)
+    items = fields.List(
+        fields.String(), required=True, metadata={"description": "What is asked there, over all tasks."}
+    )
+    tasks = fields.List(fields.Nested(TaskOut), required=True)
+    done_here = fields.List(fields.Nested(DoneHereOut), required=True)
+
+
 class TaskPage(Output):
     """One page of tasks, in the order in which they were made."""
 
     items = fields.List(fields.Nested(TaskOut), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
+
+
+# --- cycles ----------------------------------------------------------------------------------------------------------
+
+
+class CycleOrderIn(Input):
+    """That the items repeat in an area from a local day on, both days included."""
+
+    area_code = _text(1, 12, required=True)
+    from_on = fields.Date(required=True)
+    until_on = fields.Date(load_default=None, allow_none=True)
+
+
+class CycleOrderOut(Output):
+    """An area with cyclic visits."""
+
+    area_code = fields.String(required=True)
+    from_on = fields.Date(required=True)
+    until_on = fields.Date(required=True, allow_none=True)
+
+
+class CycleOut(Output):
+    """How often an item is asked, and of whom: entity, permit (entities whose scope needs one) or grid."""
+
+    item = fields.String(required=True)
+    months = fields.Integer(required=True)
+    of = fields.String(required=True, metadata={"enum": list(WHOM)})
+    sooner = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "Months, where the last answer wants it."}
+    )
+
+
+class PlannedOut(Output):
+    """The cyclic visits that were planned for a grid today."""
+
+    grid_code = fields.String(required=True)
+    planned = fields.Integer(required=True)
+
+
+class CyclesOut(Output):
+    """The cycles in force, the areas that have them, and what was planned today."""
+
+    items = fields.List(fields.Nested(CycleOut), required=True)
+    orders = fields.List(fields.Nested(CycleOrderOut), required=True)
+    planned_today = fields.List(fields.Nested(PlannedOut), required=True)
 
 
 # --- registry events -------------------------------------------------------------------------------------------------
@@ -159,7 +229,8 @@ class RegistryIn(Input):
 
 
 class RegistryResultOut(Output):
-    """What became of one event. `outcome` is created, changed, unchanged, duplicate (it was here before) or refused.
+    """What became of one event. `outcome` is created, changed, unchanged, duplicate (it was here before), outdated (a later
+    event of its kind was) or refused.
 
     `problem` is the error body of a refusal; `warnings` say what was odd about the credit code, and was taken all the same.
     """

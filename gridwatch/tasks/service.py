@@ -18,12 +18,13 @@ from gridwatch.db import feed
 from gridwatch.db.base import new_id
 from gridwatch.db.engine import dialect_of
 from gridwatch.domain.errors import Refusal
-from gridwatch.domain.items import RESULTS, Met, check_findings, first_check_items, transfers_met
-from gridwatch.domain.permits import SYSTEM, Actor
+from gridwatch.domain.items import RESULTS, WITH_PERMITS, Met, check_findings, first_check_items, transfers_met
+from gridwatch.domain.permits import SYSTEM, Actor, Role
 from gridwatch.domain.task_flow import (
     CLOSE_CODES,
     COUNT_AS_ABSENT,
     FIRST_CHECK_DAYS,
+    FOLLOW_UP_DAYS,
     OPEN,
     act_of_visit,
     after,
@@ -36,13 +37,22 @@ from gridwatch.entities.service import Admission, area_of
 from gridwatch.items.queries import catalogue
 from gridwatch.places.queries import grid_in_reach
 from gridwatch.tasks.documents import task_document
-from gridwatch.tasks.models import Task, Visit
-from gridwatch.tasks.queries import lock_task, moment_of, others_on_duty, task_of_source, visits_of
+from gridwatch.tasks.models import Task, Visit, door_of
+from gridwatch.tasks.queries import (
+    done_lately,
+    lock_task,
+    moment_of,
+    open_at_door,
+    others_on_duty,
+    task_of_source,
+    visits_of,
+)
 from gridwatch.tasks.rulings import satisfied_by_the_earliest
 
 TITLE = Task.__table__.c.title.type.length
 FIRST_CHECK_REASON = "新登记，10 个工作日内首检"
 MOVED_REASON = "住所变更，10 个工作日内首检"
+SCOPE_REASON = "经营范围变更，10 个工作日内核查许可"
 
 
 def plan_task(
@@ -67,13 +77,13 @@ def plan_task(
 ) -> Task:
     """The task of a cause: made once for a (kind, source_id), the same one when asked again. Flushes.
 
-    `kind` is first_check, recheck or verify; `items` are codes of the item catalogue. With a grid it goes to the phones
+    `kind` is a key of `task_flow.KINDS`; `items` are codes of the item catalogue. With a grid it goes to the phones
     there (`issued`), without one it waits for a person of the street (`planned`). `start_on` is day zero of `due`.
     """
     known = task_of_source(session, kind, source_id)
     if known is not None:
         return known
-    row = _row(
+    row = task_row(
         kind=kind, source_id=source_id, items=list(items), entity_id=entity.id if entity else None, lead_id=lead_id,
         address_code=entity.address_code if entity else None, address_text=address_text, title=title, reason=reason,
         area_path=area_path, grid_code=grid_code, start_on=start_on, due=due, calendar_version=calendar_version,
@@ -83,8 +93,14 @@ def plan_task(
     task = Task(**row)
     session.add(task)
     session.flush()
-    _record(session, task, "task.planned", at, actor_id, {"kind": kind, "source": source_id, "due_on": str(due.on)})
+    record_planned(session, task, at, actor_id)
     return task
+
+
+def record_planned(session: Session, task: Task, at: datetime, actor_id: str = SYSTEM.id) -> None:
+    """The event of a task that was made."""
+    said = {"kind": task.kind, "source": task.source_id, "due_on": str(task.due_on)}
+    _record(session, task, "task.planned", at, actor_id, said)
 
 
 def plan_first_check(
@@ -109,6 +125,18 @@ def plan_first_check(
     )  # fmt: skip
 
 
+def plan_permit_check(
+    session: Session, entity: Entity, event_id: str, occurred_on: date, calendar: WorkCalendar, *, at: datetime
+) -> Task:
+    """The check of the permits (RG03) that a changed scope needs, with the limit of a first check. Flushes."""
+    return plan_task(
+        session, kind="first_check", source_id=event_id, items=[WITH_PERMITS], entity=entity, lead_id=None,
+        grid_code=entity.grid_code, area_path=entity.area_path, address_text=entity.address_text,
+        title=f"核查许可：{entity.name}", reason=SCOPE_REASON, start_on=occurred_on,
+        due=_first_check_due(calendar, entity.area_path, occurred_on), calendar_version=calendar.version, at=at,
+    )  # fmt: skip
+
+
 def plan_first_checks(session: Session, admitted: Sequence[Admission], calendar: WorkCalendar, *, at: datetime) -> int:
     """The first checks of many new entities at once, rows and documents; returns their number. The log is the caller's.
 
@@ -124,7 +152,7 @@ def plan_first_checks(session: Session, admitted: Sequence[Admission], calendar:
         if place not in dues:
             dues[place] = _first_check_due(calendar, *place)
         rows.append(
-            _row(
+            task_row(
                 kind="first_check", source_id=admission.notice.event_id, items=first_check_items(entity["permit_sectors"]),
                 entity_id=entity["id"], lead_id=None, address_code=entity["address_code"],
                 address_text=entity["address_text"], title=_title(entity["name"]), reason=FIRST_CHECK_REASON,
@@ -132,11 +160,21 @@ def plan_first_checks(session: Session, admitted: Sequence[Admission], calendar:
                 calendar_version=calendar.version, not_for=None, at=at,
             )
         )  # fmt: skip
-    if rows:
-        dialect_of(session).bulk_insert(session.connection(), Task.__table__, rows)
-        known, today = catalogue(session), local_day(at)
-        feed.stage(session, [task_document(row, known.form_of(row["items"], today), fresh=True) for row in rows])
+    write_tasks(session, rows, at=at)
     return len(rows)
+
+
+def write_tasks(session: Session, rows: Sequence[dict[str, Any]], *, at: datetime) -> None:
+    """Write many new tasks (`task_row`) with their documents, set-based. The log is the caller's."""
+    if not rows:
+        return
+    dialect_of(session).bulk_insert(session.connection(), Task.__table__, list(rows))
+    known, today = catalogue(session), local_day(at)
+    here = done_lately(session, {row["door"] for row in rows}, today)
+    feed.stage(
+        session,
+        [task_document(row, known.form_of(row["items"], today), here=here[row["door"]], fresh=True) for row in rows],
+    )
 
 
 def _first_check_due(calendar: WorkCalendar, area_path: str, occurred_on: date) -> Due:
@@ -306,6 +344,33 @@ def _apply_visit(
     said = {"act": act, "transfers": offered, "candidates": candidate, "item_version": report.item_version}
     _record_visit(session, task, visit, report, said)
     satisfied_by_the_earliest(session, task, report.received_at)
+    if act == "finish":
+        follow_up(session, task, visit, transfers, calendar, report.received_at)
+    for other in open_at_door(session, task):
+        feed.touch(other)  # it shows what was done at its door
+
+
+def follow_up(
+    session: Session, task: Task, visit: Visit, transfers: Sequence[Met], calendar: WorkCalendar, at: datetime
+) -> list[Task]:
+    """The follow-ups 督促整改 of a visit: for each finding that goes further only when it is still so at a recheck, one task.
+
+    A visit to a follow-up makes no other one: what it finds again is offered as a lead (`offers.py`). Flushes.
+    """
+    again = [one for one in transfers if one.transfer.get("after_recheck")]
+    entity = session.get(Entity, task.entity_id) if task.entity_id else None
+    if task.kind == "follow_up" or task.lead_id is not None or entity is None or entity.status != "active":
+        return []
+    day = local_day(moment_of(visit))
+    due = calendar.within(task.area_path).add(day, FOLLOW_UP_DAYS)
+    return [
+        plan_task(
+            session, kind="follow_up", source_id=f"{visit.id}/{one.name}", items=[one.item], entity=entity, lead_id=None,
+            grid_code=task.grid_code, area_path=task.area_path, address_text=task.address_text, title=f"督促整改：{entity.name}",
+            reason=f"复查：{one.transfer['title']['zh']}", start_on=day, due=due, calendar_version=calendar.version, at=at,
+        )
+        for one in again
+    ]  # fmt: skip
 
 
 def _keep_visit(session: Session, task: Task, report: VisitReport, actor: Actor, *, effect: str) -> Visit:
@@ -314,6 +379,7 @@ def _keep_visit(session: Session, task: Task, report: VisitReport, actor: Actor,
     result, remarks = payload.get("result"), payload.get("remarks")
     visit = Visit(
         id=report.id, task_id=task.id, entity_id=task.entity_id, lead_id=task.lead_id, by_user=actor.id,
+        by_role=role_at_doors(actor), visit_kind="worker",
         device_id=report.device_id, area_path=task.area_path, grid_code=task.grid_code,
         performed_at=report.performed_at, uncertainty_s=report.uncertainty_s, received_at=report.received_at,
         result=result if isinstance(result, str) and result in RESULTS else "", findings=payload, place=report.place,
@@ -327,6 +393,13 @@ def _keep_visit(session: Session, task: Task, report: VisitReport, actor: Actor,
     return visit
 
 
+def role_at_doors(actor: Actor) -> str:
+    """The role in which a person goes to doors: grid worker, market manager, or whatever else is held."""
+    roles = actor.roles
+    field = next((role for role in (Role.GRID_WORKER, Role.MARKET_MANAGER) if role in roles), None)
+    return (field or min(roles, default=Role.GRID_WORKER)).value
+
+
 def _record_visit(session: Session, task: Task, visit: Visit, report: VisitReport, data: dict[str, Any]) -> None:
     said = {
         "visit": visit.id, "effect": visit.effect, "result": visit.result, "timeliness": visit.timeliness,
@@ -338,12 +411,13 @@ def _record_visit(session: Session, task: Task, visit: Visit, report: VisitRepor
 # --- rows and events -------------------------------------------------------------------------------------------------
 
 
-def _row(*, due: Due, at: datetime, grid_code: str | None, title: str, **values: Any) -> dict[str, Any]:
+def task_row(*, due: Due, at: datetime, grid_code: str | None, title: str, **values: Any) -> dict[str, Any]:
     """The columns of a new task."""
     return {
+        "door": door_of(values["address_code"], values["entity_id"]),
         "id": new_id(), "rev": 1, "state": after("planned", "route") if grid_code else "planned", "grid_code": grid_code,
         "title": title[:TITLE], "due_on": due.on, "provisional": due.provisional, "epoch": 1, "duty_rev": 1,
-        "assigned_to": None, "created_at": at, "closed_at": None, "close_code": None, "on_time": None, **values,
+        "assigned_to": None, "campaign_id": None, "created_at": at, "closed_at": None, "close_code": None, "on_time": None, **values,
     }  # fmt: skip
 
 

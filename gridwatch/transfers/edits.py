@@ -28,7 +28,7 @@ from gridwatch.people.models import GridDuty, User
 from gridwatch.people.service import assign_grid, end_duty
 from gridwatch.places import outlines
 from gridwatch.places.models import Grid
-from gridwatch.places.queries import grid_in_reach, grids_in
+from gridwatch.places.queries import grid_in_reach, grids_near
 from gridwatch.transfers.models import GridEdit
 from gridwatch.transfers.moving import NewMap, orphans_of
 
@@ -153,7 +153,7 @@ def _draw(session: Session, plan: Mapping[str, Any], actor: Actor, now: datetime
             raise Refusal("grid.edit_pending", grid=grid.code, last_on=grid.valid_to.isoformat())
     before: list[MultiPolygon] = [to_shape(grid.shape) for grid in old]
     drawn = _outlines(plan, before)
-    near = [grid for grid in grids_in(session, outlines.bounds([*before, *drawn]), on) if grid.code not in codes]
+    near = [grid for grid in grids_near(session, outlines.bounds([*before, *drawn]), on) if grid.code not in codes]
     beside = [to_shape(grid.shape) for grid in near]
     orphans = orphans_of(session, codes, before, [*drawn, *beside])
     if orphans:

@@ -71,25 +71,25 @@ class JsonParser(FlaskParser):
             value = orjson.loads(body)
         except orjson.JSONDecodeError:
             raise Refusal("http.bad_request") from None
-        if fields_ := list(_nul_in(value)):
+        if fields_ := list(nul_in(value)):
             raise Refusal(
                 "input.invalid", fields=[{"path": path, "problem": "含空字符 / holds a NUL"} for path in fields_]
             )
         return value
 
 
-def _nul_in(value: Any, path: str = "") -> Iterator[str]:
+def nul_in(value: Any, path: str = "") -> Iterator[str]:
     """The paths of texts with a NUL, which PostgreSQL cannot keep."""
     if isinstance(value, str):
         if "\0" in value:
             yield path
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from _nul_in(key, f"{path}.?")
-            yield from _nul_in(inner, f"{path}.{key}" if path else key)
+            yield from nul_in(key, f"{path}.?")
+            yield from nul_in(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         for place, inner in enumerate(value):
-            yield from _nul_in(inner, f"{path}[{place}]")
+            yield from nul_in(inner, f"{path}[{place}]")
 
 
 class Api(SmorestApi):

@@ -65,7 +65,7 @@ def from_http(error: HTTPException) -> Response:
     facts: dict[str, Any] = {}
     messages = (getattr(error, "data", None) or {}).get("messages")  # what the argument parser found, by place
     if status == 422 and messages:
-        facts = {"fields": [row for place in messages.values() for row in _fields(place)]}
+        facts = {"fields": [row for place in messages.values() for row in fields_of(place)]}
     refusal = Refusal(code, **facts)
     for name in _KEPT_HEADERS:
         value = error.get_response().headers.get(name)
@@ -74,12 +74,14 @@ def from_http(error: HTTPException) -> Response:
     return problem_response(refusal, status=status)
 
 
-def _fields(messages: Any, path: str = "") -> list[dict[str, str]]:
+def fields_of(messages: Any, path: str = "") -> list[dict[str, str]]:
     """Marshmallow's nested messages as a flat list of {path, problem}."""
     if isinstance(messages, dict):
-        return [row for key, value in messages.items() for row in _fields(value, f"{path}.{key}" if path else str(key))]
+        return [
+            row for key, value in messages.items() for row in fields_of(value, f"{path}.{key}" if path else str(key))
+        ]
     if isinstance(messages, list) and any(isinstance(one, dict | list) for one in messages):
-        return [row for place, value in enumerate(messages) for row in _fields(value, f"{path}[{place}]")]
+        return [row for place, value in enumerate(messages) for row in fields_of(value, f"{path}[{place}]")]
     return [{"path": path, "problem": str(one)} for one in (messages if isinstance(messages, list) else [messages])]
 
 

@@ -1,0 +1,1 @@
+"""Campaigns 专项: one order, many targets, each ticked off 销号 with its result."""
