@@ -36,8 +36,8 @@ from gridwatch.web.clock import now
 
 # Every feature, by shelf. A feature with tables has models.py, one with an interface has routes.py, and so on.
 FEATURES = (
-    "areas", "calendars", "audit", "people", "places", "notices", "files", "entities", "items", "tasks", "leads", "sync", "exchange",
-    "planning", "maps", "jobs",
+    "areas", "calendars", "audit", "people", "places", "notices", "files", "entities", "items", "tasks", "markets", "leads", "sync",
+    "exchange", "planning", "maps", "jobs",
 )  # fmt: skip
 
 
