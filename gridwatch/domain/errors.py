@@ -120,6 +120,7 @@ CATALOGUE: dict[str, Entry] = {
     "market.own":             Entry(403, "市场管理方不能抽查市场，也看不到抽中哪些铺位", "A market manager neither checks markets nor sees what is drawn", "请由网格员或社区抽查。", "Leave spot checks to a grid worker or the community."),
     "market.draw_not_found":  Entry(404, "{month} 没有这次抽查", "There is no such spot check in {month}", "请先登记种子（POST …/draws），再抽取。", "Put the seed on record first (POST …/draws), then draw."),
     "market.month_past":      Entry(422, "{month} 已过，不能再登记抽查", "{month} is over; its spot check can no longer be announced", "请填本月或以后的月份。", "Name this month or a later one."),
+    "market.not_its_month":   Entry(409, "今天不在 {month}，不能抽取", "Today is not in {month}; nothing can be drawn for it", "只在当月抽取；请登记并抽取本月的。", "Stalls are drawn in the month itself; announce and draw that of this month."),
     "market.announced":       Entry(409, "{month} 的抽查已登记，抽 {size} 个铺位", "The spot check of {month} is on record with {size} stalls", "种子和数量登记后不能改。", "Seed and size never change once they are on record."),
     "market.no_stalls":       Entry(409, "市场今天没有在用的铺位", "The market has no stall in use today", "请先登记铺位。", "Enter the stalls first."),
     "market.checked":         Entry(409, "{month} 抽中的铺位已有抽查记录", "These stalls of {month} have been checked already", "第一份抽查记录有效；facts.stalls 是已查的铺位。", "The first check counts; facts.stalls names the stalls."),

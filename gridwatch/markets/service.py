@@ -295,7 +295,7 @@ def announce(session: Session, code: str, month: str, size: int, *, actor: Actor
 def make_draw(session: Session, code: str, month: str, *, actor: Actor, at: datetime) -> SpotDraw:
     """Draw the stalls of a month from those in use today, by the seed on record. Asked again, it gives what was drawn. Flushes.
 
-    Raises 404 `market.not_found`, `market.draw_not_found` (no seed on record); 409 `market.no_stalls`.
+    Raises 404 `market.not_found`, `market.draw_not_found` (no seed on record); 409 `market.not_its_month`, `market.no_stalls`.
     """
     market = queries.market_in_reach(session, actor, "market.draw", code, lock=True)
     there = session.get(SpotDraw, (code, month))
@@ -303,6 +303,8 @@ def make_draw(session: Session, code: str, month: str, *, actor: Actor, at: date
         raise Refusal("market.draw_not_found", market=code, month=month)
     if there.drawn is not None:
         return there
+    if month != f"{local_day(at):%Y-%m}":
+        raise Refusal("market.not_its_month", month=month)
     used = select(Stall.number).where(Stall.market_code == code, queries.in_use(local_day(at)))
     population = sorted(session.scalars(used))
     if not population:

@@ -13,7 +13,7 @@ from gridwatch.markets.models import Checklist, Market, MarketFinding, MarketRou
 from gridwatch.people.service import end_duty
 from tests.fixtures import Caller, Clock, Work, World, user_of
 from tests.markets.conftest import CHECKLIST, DARK, MARKETS, WELL
-from tests.sync.talk import FILE, PHOTO, Make, outcomes, push
+from tests.sync.talk import FILE, PHOTO, Make, outcomes, pull, push
 
 TABLES = (Market, Stall, Checklist, SpotDraw, MarketRound, MarketFinding, Event)
 Look = Callable[..., dict[str, Any]]
@@ -42,10 +42,13 @@ REFUSED = [
     ("/M1/draws", {"month": "2026-01", "size": 2}, 422, "market.month_past", None),
     ("/M1/draws", {"month": "2026-13", "size": 2}, 422, "input.invalid", None),
     ("/M1/draws/2026-12/draw", {}, 404, "market.draw_not_found", None),
+    ("/M1/draws/2027-01/draw", {}, 409, "market.not_its_month", None),
+    ("/M1/draws", {"month": "2027-01", "size": 3}, 409, "market.announced", None),
 ]  # fmt: skip
 
 
 def test_what_is_refused_says_where_and_changes_nothing(office: Caller, market: str, work: Work):
+    assert office.post(f"{MARKETS}/M1/draws", {"month": "2027-01", "size": 2}).status == 200
     before = count(work)
     for path, body, status, code, at in REFUSED:
         answer = office.post(f"{MARKETS}{path}", body)
@@ -178,6 +181,49 @@ def test_nobody_checks_himself_and_the_first_check_of_a_stall_counts(
     assert len(office.get(f"{MARKETS}/M1/rounds").body["items"]) == 3
 
 
+def test_a_check_is_held_against_what_the_manager_said_and_never_against_another_check(
+    market: str, manager: Caller, worker: Caller, look: Look, office: Caller, clock: Clock
+):
+    push(manager, look(A01=WELL))
+    for day in (clock.today(), clock.today() + timedelta(days=31)):
+        clock.set(f"{day} 10:00")
+        month = f"{day:%Y-%m}"
+        office.post(f"{MARKETS}/M1/draws", {"month": month, "size": 3})
+        office.post(f"{MARKETS}/M1/draws/{month}/draw")
+        assert outcomes(push(worker, look(draw=month, A01=DARK, A02=WELL))) == [("accepted", None)]
+        (told,) = office.get(f"{MARKETS}/rates?month={month}").body["items"]
+        assert (told["checked"], told["without_round"], told["rate"]["text"]) == (2, 1, "1/1")
+
+
+def test_a_round_after_the_check_does_not_mend_it(
+    market: str, manager: Caller, worker: Caller, look: Look, office: Caller, clock: Clock
+):
+    """The worker was offline: his check arrives after a round in which the manager said what he had not said before."""
+    good = {"offset_ms": 0, "offset_age_s": 60, "rtt_ms": 100}
+    month, today = f"{clock.today():%Y-%m}", clock.today()
+    office.post(f"{MARKETS}/M1/draws", {"month": month, "size": 3})
+    office.post(f"{MARKETS}/M1/draws/{month}/draw")
+    push(manager, look(A01=WELL))
+    clock.set(f"{today} 15:00")
+    check = {**look(draw=month, A01=DARK), "clock": good}
+    clock.set(f"{today} 16:00")
+    push(manager, look(A01=DARK))
+    clock.set(f"{today} 17:00")
+    assert outcomes(push(worker, check)) == [("accepted", None)]
+    (told,) = office.get(f"{MARKETS}/rates?month={month}").body["items"]
+    assert told["rate"]["text"] == "1/1"
+
+
+def test_the_phone_learns_of_a_second_round_on_the_same_day(market: str, manager: Caller, look: Look, clock: Clock):
+    later, today = str(clock.today() + timedelta(days=7)), str(clock.today())
+    seen = []
+    for stalls in ({"A01": WELL}, {"A02": WELL}):
+        assert outcomes(push(manager, look(**stalls))) == [("accepted", None)]
+        changes = [one for part in pull(manager)["scopes"] for one in part["changes"] if one["kind"] == "market"]
+        seen.append([stall["due_on"] for stall in changes[0]["doc"]["stalls"]])
+    assert seen == [[later, today, today], [later, later, today]]
+
+
 def test_a_round_that_arrives_late_does_not_move_the_day_back_and_none_counts_after_the_duty(
     market: str, manager: Caller, look: Look, office: Caller, work: Work, clock: Clock, world: World
 ):
@@ -185,7 +231,8 @@ def test_a_round_that_arrives_late_does_not_move_the_day_back_and_none_counts_af
     early = look(A01=WELL)
     clock.set(f"{today} 10:00")
     good = {"offset_ms": 0, "offset_age_s": 60, "rtt_ms": 100}
-    assert outcomes(push(manager, look(A01=WELL), {**early, "clock": good})) == [("accepted", None)] * 2
+    assert outcomes(push(manager, look(A01=WELL))) == [("accepted", None)]
+    assert outcomes(push(manager, {**early, "clock": good})) == [("accepted", None)]
     (stall, *_) = office.get(f"{MARKETS}/M1").body["stalls"]
     assert (stall["last_round_on"], stall["due_on"]) == (str(today), str(today + timedelta(days=7)))
     assert str(first) != stall["last_round_on"]

@@ -48,7 +48,9 @@ def test_a_spot_check_that_disagrees_becomes_a_lead_and_a_rate(
     manager.comes_back()
     manager.sync()
     assert manager.outcome_of(round_) == ("accepted", None)
-    assert {one["due_on"] for one in office.get(f"{MARKETS}/M1").body["stalls"]} == {"2026-09-21"}
+    (held,) = manager.documents("market").values()
+    assert {one["due_on"] for one in held[1]["stalls"]} == {"2026-09-21"}
+    assert office.get(f"{MARKETS}/M1").body["last_round_on"] == "2026-09-14"
 
     # Wednesday: the community puts seed and size on record, then draws. Anybody who reads the seed draws the same.
     clock.set("2026-09-16 09:00")
