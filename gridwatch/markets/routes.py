@@ -90,7 +90,7 @@ def publish_checklist(body: dict[str, Any], code: str) -> dict[str, Any]:
 
 
 @blueprint.get("/markets/<string:code>/rounds")
-@blueprint.arguments(schemas.MarketsQuery, location="query")
+@blueprint.arguments(schemas.RoundsQuery, location="query")
 @blueprint.response(200, schemas.RoundPage)
 @permit("market.read", hidden="market.not_found")
 def list_rounds(query: dict[str, Any], code: str) -> dict[str, Any]:

@@ -21,6 +21,13 @@ class MarketsQuery(Input):
     limit = fields.Integer(load_default=100)
 
 
+class RoundsQuery(Input):
+    """Which page of the rounds; one may have 200 stalls."""
+
+    cursor = fields.String(load_default=None)
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 50))
+
+
 class MonthQuery(Input):
     """Which month."""
 
