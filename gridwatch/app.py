@@ -36,8 +36,8 @@ from gridwatch.web.clock import now
 
 # Every feature, by shelf. A feature with tables has models.py, one with an interface has routes.py, and so on.
 FEATURES = (
-    "areas", "calendars", "audit", "people", "places", "notices", "files", "entities", "items", "tasks", "inspections", "leads",
-    "tags", "sync", "exchange", "planning", "transfers", "maps", "complaints", "campaigns", "jobs",
+    "areas", "calendars", "audit", "people", "places", "notices", "files", "entities", "items", "tasks", "markets", "inspections",
+    "leads", "tags", "sync", "exchange", "planning", "transfers", "maps", "complaints", "campaigns", "jobs",
 )  # fmt: skip
 
 

@@ -145,6 +145,12 @@ PERMITS: dict[str, dict[Role, Scope]] = {
     "calendar.import": {_PO: Scope.ANYWHERE, _AD: Scope.ANYWHERE, _SO: Scope.ANYWHERE},
     "calendar.order":  {_PO: Scope.AREA, _AD: Scope.AREA, _SO: Scope.AREA},  # a local order, for an area of one's own
     "item.publish":    dict.fromkeys((_PO, _SO), Scope.ANYWHERE),     # versions of inspection items
+    "market.read":     {**_FIELD, **_DESKS, _PO: Scope.AREA, _AU: Scope.AREA},
+    "market.manage":   dict.fromkeys((_SD, _SO, _PO), Scope.AREA),    # open a market, its stalls and checklist
+    "market.round":    {_M: Scope.GRID},                              # the manager's own round of the stalls
+    "market.draw":     dict.fromkeys((_CD, _SD, _SO), Scope.AREA),    # spot checks: seed and draw
+    "market.check":    {_W: Scope.GRID, _CH: Scope.AREA, _CD: Scope.AREA},  # checking a drawn stall
+    "market.draws":    {_W: Scope.GRID, **_DESKS, _AU: Scope.AREA},   # what was drawn and the rates; never for the manager
     "planner.read":    dict.fromkeys((_SD, _SO), Scope.AREA),         # if I push today
     "audit.read":      {_AU: Scope.AREA},
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,6 +18,7 @@ from gridwatch.audit import service as audit
 from gridwatch.domain.datum import Datum, to_wgs84
 from gridwatch.domain.errors import Refusal
 from gridwatch.domain.lead_words import Act
+from gridwatch.domain.offers import Offer
 from gridwatch.domain.permits import Actor, Role, scopes_for
 from gridwatch.domain.worktime import WorkCalendar, local_day
 from gridwatch.entities.models import Entity
@@ -27,6 +28,9 @@ from gridwatch.leads import service as leads
 from gridwatch.leads.beginning import LeadReport, report_all
 from gridwatch.leads.models import Lead
 from gridwatch.leads.queries import lead_within
+from gridwatch.markets import service as markets
+from gridwatch.markets.models import Market, MarketFinding, MarketRound
+from gridwatch.markets.offers import offers_at
 from gridwatch.people.queries import held_scopes
 from gridwatch.places.models import Address, Grid
 from gridwatch.sync import checking, words
@@ -35,10 +39,11 @@ from gridwatch.sync.models import Item
 from gridwatch.tags.queries import address_of_tag
 from gridwatch.tasks import service as tasks
 from gridwatch.tasks.models import Visit
-from gridwatch.tasks.offers import Offer, offers_of
+from gridwatch.tasks.offers import offers_of
 from gridwatch.tasks.rulings import withdraw_visit
 
 _ONCE_HELD = timedelta(days=180)
+_Record = TypeVar("_Record", Visit, MarketRound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +177,8 @@ def _report(session: Session, fact: Fact) -> Applied:
 
     With {visit_id, transfer} it makes a lead of what a visit of the sender found: what it does not say itself is filled in from
     the visit (entity, address, place, evidence, category, title, the findings in words). `transfer` is the condition that the
-    visit meets, as `RG01.not_there`; the first that it meets without.
+    visit meets, as `RG01.not_there`; the first that it meets without. {round_id, stall, transfer} does the same with what a round
+    in a market, or a check of one, found at a stall.
     """
     told = _told(session, fact)
     return _invalid(told) if isinstance(told, list) else _reported(session, [fact], [told])[0]
@@ -206,7 +212,7 @@ def _told(session: Session, fact: Fact) -> LeadReport | list[checking.Problem]:
     if wrong:
         return wrong
     offer = None
-    if fact.payload.get("visit_id") is not None:
+    if any(fact.payload.get(name) is not None for name in ("visit_id", "round_id")):
         offer = _offered(session, fact)
         if isinstance(offer, list):
             return offer
@@ -227,24 +233,41 @@ def _told(session: Session, fact: Fact) -> LeadReport | list[checking.Problem]:
 
 
 def _offered(session: Session, fact: Fact) -> Offer | list[checking.Problem]:
-    """What the visit that a report names offers to become; the visit is one of the sender's own."""
-    visit_id, wanted = fact.payload["visit_id"], fact.payload.get("transfer")
-    visit = session.get(Visit, visit_id) if is_uuid(visit_id) else None
-    if visit is None or visit.by_user != fact.actor.id:
-        return [_problem("payload.visit_id", "应为您的走访记录 / a visit of yours is needed")]
-    offers = offers_of(session, visit, fact.value.get("item_version"))
+    """What the visit or round that a report names offers to become; it is one of the sender's own."""
+    wanted = fact.payload.get("transfer")
+    if fact.payload.get("visit_id") is not None:
+        visit = _own(session, Visit, fact, "visit_id")
+        if visit is None:
+            return [_problem("payload.visit_id", "应为您的走访记录 / a visit of yours is needed")]
+        offers = offers_of(session, visit, fact.value.get("item_version"))
+    else:
+        round_, stall = _own(session, MarketRound, fact, "round_id"), fact.payload.get("stall") or ""
+        finding = (
+            session.get(MarketFinding, (round_.id, stall)) if round_ is not None and isinstance(stall, str) else None
+        )
+        if round_ is None or finding is None:
+            said = "应为您的自查或抽查记录及其中的铺位 / a round of yours and a stall in it are needed"
+            return [_problem("payload.round_id", said)]
+        offers = offers_at(session, round_, finding)
     found = next((one for one in offers if wanted in (None, "", one.name)), None)
     if found is None:
         names = "、".join(one.name for one in offers) or "-"
         said = (
-            f"走访结果不符合这一移交条件，符合的：{names} / the visit does not meet this condition; it meets: {names}"
+            f"结果不符合这一移交条件，符合的：{names} / what was found does not meet this condition; it meets: {names}"
         )
         return [_problem("payload.transfer", said)]
     return found
 
 
+def _own(session: Session, model: type[_Record], fact: Fact, name: str) -> _Record | None:
+    """The row of the sender's own that the payload names."""
+    id_ = fact.payload.get(name)
+    row = session.get(model, id_) if is_uuid(id_) else None
+    return row if row is not None and row.by_user == fact.actor.id else None
+
+
 def _filled_in(report: LeadReport, offer: Offer) -> LeadReport:
-    """A report with what it leaves open filled in from a visit. The findings stay in words beside what the worker adds."""
+    """A report with what it leaves open filled in from a visit or round. The findings stay in words beside what the worker adds."""
     said = [text for text in (offer.description, report.description.strip()) if text]
     return replace(
         report, category=report.category or offer.categories[0], title=report.title or offer.title, description="\n".join(said),
@@ -284,8 +307,13 @@ def _became_lead(lead: Lead) -> Applied:
 
 def _held_once(session: Session, fact: Fact, lead_id: str) -> bool:
     """Whether the lead stands in a grid that the sender held within the last 180 days: then it was his work, and went to others."""
-    today = local_day(fact.item.received_at)
     grid = session.scalar(select(Lead.grid_code).where(Lead.id == lead_id))
+    return _held_grid(session, fact, grid)
+
+
+def _held_grid(session: Session, fact: Fact, grid: str | None) -> bool:
+    """Whether the sender held a grid within the last 180 days."""
+    today = local_day(fact.item.received_at)
     return (
         grid is not None
         and f"grid:{grid}" in session.scalars(held_scopes(fact.actor.id, today, today - _ONCE_HELD)).all()
@@ -313,8 +341,35 @@ def _bind(session: Session, fact: Fact) -> Applied:
     return replace(_keep(session, fact, about=entity, bound=bound), facts={"bound": bound})
 
 
+def _round(session: Session, fact: Fact) -> Applied:
+    """checklist.submit: {market, checklist, stalls: [{stall, findings, remarks, photos}], draw}. A manager's round of his market.
+
+    With `draw`, a month, it is a worker's check of stalls that were drawn then. A round of a market that is no longer the
+    sender's is superseded. A payload without `market` is a record as a suggestion is: phones sent such before markets had stalls.
+    """
+    if "market" not in fact.payload:
+        return _record_only(session, fact)
+    report = markets.RoundReport(fact.id, fact.payload, fact.hashes, fact.performed_at, fact.item.received_at)
+    try:
+        market = markets.submit_round(session, report, actor=fact.actor)
+    except Refusal as refusal:
+        if refusal.code == "market.not_found" and _lost_market(session, fact):
+            return Applied(words.SUPERSEDED, "reassigned")
+        raise
+    return Applied(rev=market.rev, became={"kind": "checklist", "id": fact.id})
+
+
+def _lost_market(session: Session, fact: Fact) -> bool:
+    """Whether the market of a round stands in a grid that the sender held and holds no more."""
+    code = fact.payload["market"]
+    market = session.get(Market, code) if isinstance(code, str) else None
+    return (
+        market is not None and market.grid_code not in fact.actor.grids and _held_grid(session, fact, market.grid_code)
+    )
+
+
 def _record_only(session: Session, fact: Fact) -> Applied:
-    """checklist.submit (a market manager's round), suggestion.submit (what a worker proposes): nothing follows by itself.
+    """suggestion.submit (what a worker proposes): nothing follows by itself.
 
     The item is the record, with an event in its community's log; the desk reads it in the records of the review page.
     """
@@ -341,7 +396,7 @@ KINDS: dict[str, Kind] = {
     "lead.withdraw": Kind(_lead_step(Act.WITHDRAW)),
     "notice.serve": Kind(_lead_step(Act.SERVE_NOTICE, with_evidence=True)),
     "address.bind": Kind(_bind),
-    "checklist.submit": Kind(_record_only),
+    "checklist.submit": Kind(_round),
     "suggestion.submit": Kind(_record_only),
 }
 

@@ -67,7 +67,7 @@ class TagPage(Output):
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class DoorOut(Output):
+class TaggedDoorOut(Output):
     """A standard address; its point is in `datum`."""
 
     code = fields.String(required=True)
@@ -110,7 +110,7 @@ class ScanOut(Output):
     code = fields.String(required=True, allow_none=True)
     grouped = fields.String(required=True, allow_none=True)
     status = fields.String(required=True, allow_none=True)
-    address = fields.Nested(DoorOut, required=True, allow_none=True)
+    address = fields.Nested(TaggedDoorOut, required=True, allow_none=True)
     entities = fields.List(fields.Nested(EntityOut), required=True)
     tasks = fields.List(fields.Nested(TaskThereOut), required=True)
     warnings = fields.List(fields.Nested(WarningOut), required=True)

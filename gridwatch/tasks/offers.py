@@ -7,13 +7,12 @@ the condition. Entity, address, place, evidence, category, title and the finding
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gridwatch.domain.items import Catalogue, Forms, Met, transfers_met
+from gridwatch.domain.offers import Offer
 from gridwatch.domain.worktime import local_day
 from gridwatch.entities.models import Entity
 from gridwatch.items.queries import catalogue
@@ -21,22 +20,6 @@ from gridwatch.tasks.models import Task, Visit
 
 MOST_EARLIER = 20  # visits to the same entity that are looked at for an earlier finding
 _TITLE = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A lead that a visit may become. `categories` begins with the most likely one; `place` is the visit's, as sent;
-    `evidence` are SHA-256 hex digests."""
-
-    name: str
-    categories: tuple[str, ...]
-    title: str
-    description: str
-    entity_id: str | None
-    address_text: str
-    grid_code: str | None
-    place: dict[str, Any] | None
-    evidence: tuple[str, ...]
 
 
 def offers_of(session: Session, visit: Visit, item_version: str | None = None) -> list[Offer]:
