@@ -73,7 +73,7 @@ def fill(**inputs: Any) -> Inputs:
         ("department", DL, "request_return", lambda road: road.give_back, 20),
         ("pending", SD, "approve_return", fill(decision="同意"), 26),
         ("working", DO, "feedback", fill(stage="rectifying", progress="正在办理", next_step="复查"), 18),
-        ("done", DL, "confirm_done", fill(), 29),
+        ("done", DL, "confirm_done", fill(), 30),
     ],
 )  # fmt: skip
 def test_a_step_sends_no_more_statements_than(
