@@ -16,6 +16,7 @@ from sqlalchemy import event
 
 from gridwatch.db.base import db
 from gridwatch.domain.permits import Actor, Grant, Role
+from gridwatch.items.queries import catalogue
 from gridwatch.leads import desk as desk_lists
 from tests.fixtures import Clock, Work, World
 from tests.leads.desks import PHOTO, Desk
@@ -34,9 +35,13 @@ def road(desk: Callable[[str], Desk], world: World, clock: Clock, reported: Call
 
 @pytest.fixture
 def counting(app: Flask) -> Counting:
-    """`with counting() as sent:` gathers the statements of the application's sessions."""
+    """`with counting() as sent:` gathers the statements of the application's sessions.
+
+    What a process reads once and keeps, as it keeps the texts of item versions, has been read before.
+    """
     with app.app_context():
         engine = db.engine
+        catalogue(db.session())
 
     @contextmanager
     def noting() -> Iterator[list[str]]:
