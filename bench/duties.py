@@ -149,7 +149,8 @@ _WRITE = (
     f"""
     INSERT INTO lead (id, rev, no, state, category, title, description, address_text, street_code, community_code, area_path,
         source, reporter_id, reported_at, handler_id, round, bounces, returns, handlings, flags, evidence)
-    SELECT 'lead-' || {_ID}, 1, 'XS' || {_ID}, h.lead, 'XS03', '无照经营的餐饮店，第' || l.i || '户', '', p.street || '路' || (l.i % 997) || '号', p.street,
+    SELECT 'lead-' || {_ID}, 1, 'XS' || {_ID}, h.lead, 'XS03', '无照经营的餐饮店，第' || l.i || '户', '',
+        p.street || '路' || (l.i % 997) || '号', p.street,
         p.community, p.path, 'worker', p.worker, h.start_at, 'community_handler-' || p.community, 1, 0, 0, 0, '[]', '[]'
     FROM bench_lead l JOIN bench_history h ON h.t = l.t JOIN bench_place p ON p.n = l.i % :places
     """,

@@ -50,7 +50,8 @@ _CLOSED = (
     INSERT INTO lead (id, rev, no, state, category, title, description, address_text, street_code, community_code, grid_code,
         area_path, source, reporter_id, reported_at, round, bounces, returns, handlings, flags, evidence, outcome, closed_at)
     {_NUMBERS}
-    SELECT 'done-' || {_ID}, 9, 'XS0' || {_ID}, 'closed', 'XS03', '无照经营的便利店，第' || n.i || '户', '', p.street || '路' || (n.i % 997) || '号', p.street,
+    SELECT 'done-' || {_ID}, 9, 'XS0' || {_ID}, 'closed', 'XS03', '无照经营的便利店，第' || n.i || '户', '',
+        p.street || '路' || (n.i % 997) || '号', p.street,
         p.community, p.community || '001', p.path, 'worker', 'worker-' || p.community || '001', d.at, 1, 0, 0, 1, '[]', '[]',
         'licensed', d.later_at
     {_OF_LEAD}
