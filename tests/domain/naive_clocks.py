@@ -85,6 +85,7 @@ class Naive:
     owed: list[Owed] = field(default_factory=list)
     pushes: list[Push] = field(default_factory=list)
     follows: date | None = None
+    followed_from: int = 0  # where in `owed` its grid begins
 
     def at(self, now: datetime, today: date) -> None:
         """Time has come to this moment: the window that runs and the next one stand of every grid that runs."""
@@ -174,23 +175,22 @@ class Naive:
             self.begins(department, "assist")
 
     def windows(self, kind: str, unit: int | None, anchor: date) -> list[Owed]:
+        rows = self.owed[self.followed_from :] if kind == "city_follow" else self.owed  # two grids may begin on one day
         return sorted(
-            (one for one in self.owed if one.kind == kind and one.unit == unit and one.anchor == anchor), key=lambda one: one.k
-        )  # fmt: skip
+            (one for one in rows if (one.kind, one.unit, one.anchor) == (kind, unit, anchor)), key=lambda one: one.k
+        )
 
     def grow(self, kind: str, unit: int | None, anchor: date, *, after_rest: bool = False) -> None:
-        """Make windows until two of them lie ahead. After a rest, what fell due in it is not made any more."""
-        rows = self.windows(kind, unit, anchor)
-        k = max((one.k for one in rows), default=0)
-        ahead = sum(one.on >= self.today for one in rows)
+        """Make the current window and the next (§4c). What fell due in a rest is not made, even if it ends today and is current."""
+        made = {one.k: one.on for one in self.windows(kind, unit, anchor)}
+        k = max(made, default=0)
+        ahead = sum((made.get(n) or self.almanac.add(anchor, DAYS[kind] * n)[0]) >= self.today for n in range(1, k + 1))
         while ahead < 2:
             k += 1
             on, guessed = self.almanac.add(anchor, DAYS[kind] * k)
             if not (after_rest and on <= self.today):
                 self.owed.append(Owed(kind, unit, k, anchor, DAYS[kind] * k, on, guessed))
-            ahead += on >= self.today and not (after_rest and on == self.today)
-            if after_rest and on == self.today:
-                ahead += 1  # it is the current one, if only for today
+            ahead += on >= self.today
 
     def entry(self, kind: str, unit: int | None, anchor: date) -> None:
         """One entry: the window of today is met, every missed one before it is cured (R1, R7)."""
@@ -427,7 +427,7 @@ class Naive:
         self.follows_up()
 
     def follows_up(self) -> None:
-        self.follows = self.today
+        self.follows, self.followed_from = self.today, len(self.owed)
         self.grow("city_follow", None, self.today)
 
     def t_T41a(self, unit, told):
